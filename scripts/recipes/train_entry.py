@@ -1,0 +1,68 @@
+"""What the recipes share: train an entry by its constants, and publish it.
+
+    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--resume] [--publish-only]
+
+DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The constants of one shipped entry."""
+
+    name: str
+    architecture: str
+    config: dict[str, Any]
+    noise: str
+    fit: dict[str, Any]
+    mixed_precision: str | None = None
+    start: str | None = None  # an entry, or a run's folder, whose weights are the start
+    notes: str = ""
+    training_data: tuple[str, ...] = field(default=("train",))
+
+
+# The course's comparison is one of architectures: everything else is equal, to the step.
+COMPARISON: dict[str, Any] = {
+    "noise": "gaussian:0-55",
+    "fit": {"steps": 16_000, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "validate_every": 2000},
+    "mixed_precision": "mixed_bfloat16",
+}
+
+
+def train_entry(recipe: Recipe) -> None:
+    """Train by ``recipe`` and the command line's paths, then publish to pretrained/NAME."""
+    parser = argparse.ArgumentParser(description=recipe.notes or recipe.name)
+    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
+    parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="continue the run")
+    args = parser.parse_args()
+    if args.data is None:
+        parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
+
+    import keras
+
+    import zoo
+
+    keras.utils.set_random_seed(0)
+    if recipe.mixed_precision:
+        keras.config.set_dtype_policy(recipe.mixed_precision)
+    model = zoo.build(recipe.architecture, **recipe.config)
+    zoo.fit(
+        model,
+        str(args.data / "train"),
+        str(args.data / "val"),
+        noise=recipe.noise,
+        out=args.run,
+        resume=args.resume,
+        **recipe.fit,
+    )

@@ -1,0 +1,87 @@
+"""Denoise Zoo: image denoisers by name.
+
+    import zoo
+    clean = zoo.load("resnet-gaussian-color")(noisy)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.architectures import architectures, build, encoder, load_keras
+    from zoo.architectures.accounting import account as accounting
+    from zoo.errors import ZooError
+    from zoo.evaluation import Score, evaluate
+    from zoo.inference.denoiser import Denoiser, load
+    from zoo.noise import Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
+    from zoo.pretrained import Pretrained, describe, list_pretrained
+    from zoo.training.data import Augment
+    from zoo.training.fit import fit
+    from zoo.training.optimizers import Schedule
+
+# Public name → (module, name there). Nothing is imported before it is asked for: `import zoo` costs no time, and what
+# needs only numpy and ONNX Runtime never loads Keras (PEP 562).
+_PUBLIC = {
+    "architectures": ("zoo.architectures", "architectures"),
+    "build": ("zoo.architectures", "build"),
+    "encoder": ("zoo.architectures", "encoder"),
+    "load_keras": ("zoo.architectures", "load_keras"),
+    "accounting": ("zoo.architectures.accounting", "account"),
+    "list_pretrained": ("zoo.pretrained", "list_pretrained"),
+    "describe": ("zoo.pretrained", "describe"),
+    "Pretrained": ("zoo.pretrained", "Pretrained"),
+    "load": ("zoo.inference.denoiser", "load"),
+    "Denoiser": ("zoo.inference.denoiser", "Denoiser"),
+    **{kind: ("zoo.noise", kind) for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Jpeg")},
+    "Mixture": ("zoo.noise", "Mixture"),
+    "noise_from_name": ("zoo.noise", "noise_from_name"),
+    "fit": ("zoo.training.fit", "fit"),
+    "Augment": ("zoo.training.data", "Augment"),
+    "Schedule": ("zoo.training.optimizers", "Schedule"),
+    "evaluate": ("zoo.evaluation", "evaluate"),
+    "Score": ("zoo.evaluation", "Score"),
+    "ZooError": ("zoo.errors", "ZooError"),
+}
+
+__all__ = [
+    "Augment",
+    "Blocks",
+    "Camera",
+    "Denoiser",
+    "Gaussian",
+    "Jpeg",
+    "Mixture",
+    "Noise",
+    "Poisson",
+    "Pretrained",
+    "SaltPepper",
+    "Schedule",
+    "Score",
+    "ZooError",
+    "accounting",
+    "architectures",
+    "build",
+    "describe",
+    "encoder",
+    "evaluate",
+    "fit",
+    "list_pretrained",
+    "load",
+    "load_keras",
+    "noise_from_name",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,174 @@
+"""``resnet``: residual encoder and decoder blocks that predict the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from zoo.architectures.blocks import (
+    Activation,
+    Downsampling,
+    Output,
+    Predicts,
+    activate,
+    check_sizes,
+    code,
+    conv,
+    image_input,
+    image_output,
+    up,
+)
+from zoo.errors import UsageError
+
+
+def residual(
+    x: Any, shortcut: Any, *, hidden: int, stride: int, activation: Activation, batch_norm: bool, name: str
+) -> Any:
+    """shortcut + F(x) with F two 3×3 convolutions (He et al. 2016), the first to ``hidden`` features at ``stride``.
+
+    F ends in zeros (Goyal et al. 2017, section 5.1), so that each block starts as its shortcut.
+    """
+
+    def step(x: Any, features: int, stride: int, last: bool, part: str) -> Any:
+        start = "zeros" if last and not batch_norm else "he_normal"
+        x = layers.Conv2D(
+            features,
+            3,
+            strides=stride,
+            padding="same",
+            use_bias=not batch_norm,
+            kernel_initializer=start,
+            name=f"{name}_{part}_conv",
+        )(x)
+        if batch_norm:
+            scale = "zeros" if last else "ones"
+            x = layers.BatchNormalization(gamma_initializer=scale, name=f"{name}_{part}_norm")(x)
+        return x
+
+    x = activate(step(x, hidden, stride, False, "a"), activation, f"{name}_a")
+    x = step(x, shortcut.shape[-1], 1, True, "b")
+    return layers.Add(name=f"{name}_add")([shortcut, x])
+
+
+def encoder_block(
+    x: Any,
+    scale: float,
+    out: int,
+    stride: int,
+    *,
+    name: str,
+    downsampling: Downsampling = "strided",
+    activation: Activation = "relu",
+    batch_norm: bool = False,
+) -> Any:
+    """Residual encoder block (in, scale, out, stride): in features → out features at 1/stride of the size.
+
+    ``scale``·out features stand between the two convolutions: a bottleneck below 1, wide above. Where size or features
+    change, the shortcut is a projection: a convolution of stride×stride pixels, without overlap.
+    """
+    if stride > 1 and downsampling == "pooled":
+        x, stride = layers.MaxPooling2D(stride, name=f"{name}_pool")(x), 1
+    shortcut = x
+    if stride > 1 or x.shape[-1] != out:
+        shortcut = layers.Conv2D(
+            out, stride, strides=stride, kernel_initializer="he_normal", name=f"{name}_projection"
+        )(x)
+    return residual(
+        x,
+        shortcut,
+        hidden=max(1, round(scale * out)),
+        stride=stride,
+        activation=activation,
+        batch_norm=batch_norm,
+        name=name,
+    )
+
+
+def decoder_block(
+    x: Any,
+    scale: float,
+    out: int,
+    *,
+    name: str,
+    skip: Any = None,
+    activation: Activation = "relu",
+    batch_norm: bool = False,
+) -> Any:
+    """Residual decoder block (in, scale, out): in features → out features at twice the size, plus ``skip`` if given.
+
+    The projection on the shortcut upsamples (1×1 convolution, depth-to-space); F follows at the larger size, where it
+    sees the encoder's features too.
+    """
+    x = up(x, out, name)
+    if skip is not None:
+        x = layers.Add(name=f"{name}_skip")([x, skip])
+    return residual(
+        x, x, hidden=max(1, round(scale * out)), stride=1, activation=activation, batch_norm=batch_norm, name=name
+    )
+
+
+def resnet(
+    *,
+    channels: int = 1,
+    widths: Sequence[int] = (32, 80, 160),
+    encoder_depths: Sequence[int] = (1, 2, 2),
+    decoder_depths: Sequence[int] = (1, 1),
+    scale: float = 1.0,
+    skips: bool = True,
+    batch_norm: bool = False,
+    downsampling: Downsampling = "strided",
+    activation: Activation = "relu",
+    output: Output = "identity",
+    slack: float = 0.1,
+    predicts: Predicts = "noise",
+    standardize: bool = True,
+    dropout: float = 0.0,
+    takes_sigma: bool = False,
+) -> keras.Model:
+    """Build ``resnet``: a U-Net of residual blocks whose first level is at half size (a stem of stride 2).
+
+    Image (n, h, w, channels) in [0, 1] → the same, any h, w ≥ 1. At half size a convolution costs a quarter per pixel
+    of the image, and wide layers on few pixels run faster than narrow ones on many: that is where the speed is from.
+
+    Args:
+        widths: Features per level, at 1/2, 1/4, 1/8 ... of the size.
+        encoder_depths: Residual blocks per level on the way down; the last number is the bottom's.
+        decoder_depths: Residual blocks per level on the way up, in the order of ``widths`` (without the bottom).
+        scale: Features inside a block, as a multiple of those it gives out.
+        skips: Add each encoder level to the decoder's level of the same size.
+        batch_norm: Batch normalization behind each convolution of a block.
+        channels, downsampling, activation, output, slack, predicts, standardize, dropout, takes_sigma: As in
+            :func:`zoo.architectures.deep.deep`.
+
+    Raises:
+        UsageError: An argument that does not fit.
+    """
+    check_sizes(channels, tuple(widths), min(encoder_depths, default=0))
+    if len(encoder_depths) != len(widths) or len(decoder_depths) != len(widths) - 1:
+        raise UsageError(
+            f"{len(widths)} widths with {len(encoder_depths)} encoder_depths and {len(decoder_depths)} decoder_depths; "
+            "expected one encoder depth per width and one decoder depth less"
+        )
+    options: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm}
+    inputs, x = image_input(channels, multiple=2 ** len(widths), standardize=standardize, takes_sigma=takes_sigma)
+    x = conv(x, widths[0], activation, "encoder_stem", stride=2)
+    levels = []
+    for level, (width, depth) in enumerate(zip(widths, encoder_depths, strict=True)):
+        for i in range(depth):
+            stride = 2 if level and i == 0 else 1
+            x = encoder_block(
+                x, scale, width, stride, name=f"encoder_{level}_{i}", downsampling=downsampling, **options
+            )
+        levels.append(x)
+    x = code(x, dropout)
+    for level in reversed(range(len(widths) - 1)):
+        skip = levels[level] if skips else None
+        x = decoder_block(x, scale, widths[level], name=f"decoder_{level}_0", skip=skip, **options)
+        for i in range(1, decoder_depths[level]):
+            x = encoder_block(x, scale, widths[level], 1, name=f"decoder_{level}_{i}", **options)
+    return image_output(
+        inputs, x, upscale=2, output=output, slack=slack, predicts=predicts, standardize=standardize, name="resnet"
+    )

@@ -1,0 +1,39 @@
+"""Errors of the zoo: one tree, so that a caller can catch ``ZooError`` and show its one line."""
+
+from __future__ import annotations
+
+
+class ZooError(Exception):
+    """A failed job. The message is one line: what was received, what was expected, how to mend it."""
+
+    exit_code = 1
+
+
+class UsageError(ZooError, ValueError):
+    """Wrong usage: an unknown name, an option that does not fit (the command exits with 2)."""
+
+    exit_code = 2
+
+
+class InputError(ZooError, ValueError):
+    """An image, array or file that cannot be used."""
+
+
+class EntryError(ZooError):
+    """A pretrained entry that is damaged or incomplete."""
+
+
+class MissingExtraError(ZooError, ImportError):
+    """A feature that needs packages which the base install leaves out."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs packages of the extra '{extra}': pip install 'denoise-zoo[{extra}]'")
+        self.extra = extra
+
+
+class DivergenceError(ZooError):
+    """Training met NaN or infinity; the last good weights are kept."""
+
+
+class ParityError(ZooError):
+    """An exported artifact differs from its Keras model."""

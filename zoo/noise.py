@@ -1,0 +1,255 @@
+"""Noise: each kind once, as a frozen dataclass with a numpy sampler, and the grammar of its name.
+
+A name is KIND:LEVEL, with LEVEL a number or a range LOW-HIGH from which each image draws its own level, joined by "+"
+where kinds follow one another: ``gaussian:25``, ``gaussian:0-55``, ``poisson:1-100+saltpepper:2``, ``camera:0-20,0-5``.
+
+Training draws the same distributions inside tf.data (``zoo/training/corrupt.py``); tests hold the two together.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Self
+
+import numpy as np
+from PIL import Image
+
+from zoo.errors import UsageError
+
+Level = float | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """One kind of noise. Every field is a level: a number, or a (low, high) range that each image draws from."""
+
+    kind: ClassVar[str]
+    # What a level may be: (lowest, highest), per field.
+    bounds: ClassVar[dict[str, tuple[float, float]]]
+    # Whether a range is drawn from evenly on the logarithm of the level.
+    logarithmic: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in self.bounds.items():
+            low, high = ends(getattr(self, name))
+            if not (math.isfinite(low) and math.isfinite(high) and lowest <= low <= high <= highest):
+                raise UsageError(
+                    f"{self.kind} noise with {name}={getattr(self, name)!r}; expected a number or a (low, high) range "
+                    f"within {lowest:g} to {highest:g}"
+                )
+
+    @property
+    def name(self) -> str:
+        """The noise by its grammar, such as ``gaussian:0-55``."""
+        return f"{self.kind}:{','.join(format_level(getattr(self, field)) for field in self.bounds)}"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of noise in it, in order."""
+        return (self.kind,)
+
+    def draw(self, rng: np.random.Generator) -> Self:
+        """This noise at one level: a number drawn from each range, evenly (or evenly on the logarithm)."""
+        return replace(self, **{name: self._level(getattr(self, name), rng) for name in self.bounds})
+
+    def _level(self, level: Level, rng: np.random.Generator) -> float:
+        low, high = ends(level)
+        if low == high:
+            return low
+        if self.logarithmic:
+            return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+        return float(rng.uniform(low, high))
+
+    def sample(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Noise on an image.
+
+        Args:
+            image: float array (h, w, c), clean, in [0, 1].
+            rng: All randomness comes from here: the same state gives the same picture.
+
+        Returns:
+            float32 array of the same shape, **not clipped** to [0, 1].
+        """
+        if image.ndim != 3:
+            raise UsageError(f"image of shape {image.shape}; expected (height, width, channels)")
+        return self.draw(rng).apply(image.astype(np.float32, copy=False), rng)
+
+    @abstractmethod
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """As :meth:`sample`, once each level is a number."""
+
+
+@dataclass(frozen=True)
+class Gaussian(Noise):
+    """Additive white Gaussian noise of standard deviation ``sigma`` on the 0–255 scale."""
+
+    sigma: Level
+    kind = "gaussian"
+    bounds = {"sigma": (0, 255)}
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return image + np.float32(number(self.sigma) / 255) * rng.standard_normal(image.shape, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Poisson(Noise):
+    """Photon noise: a white pixel counts ``peak`` photons on average. Mean x, variance x/peak."""
+
+    peak: Level
+    kind = "poisson"
+    bounds = {"peak": (0.01, 1e6)}
+    logarithmic = True  # the noise goes with the root of the peak: drawn evenly, nearly all images would be bright
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return photons(image, number(self.peak), rng)
+
+
+@dataclass(frozen=True)
+class SaltPepper(Noise):
+    """``percent`` of the pixels replaced, all channels at once, by black or white with even odds."""
+
+    percent: Level
+    kind = "saltpepper"
+    bounds = {"percent": (0, 100)}
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        share, u = number(self.percent) / 100, rng.random((*image.shape[:2], 1))
+        return np.where(u < share, (u < share / 2).astype(np.float32), image)
+
+
+@dataclass(frozen=True)
+class Blocks(Noise):
+    """Blocks of 8×8 pixels knocked out (black): each cell of a grid at a random offset, ``percent`` of the area."""
+
+    percent: Level
+    kind = "blocks"
+    bounds = {"percent": (0, 100)}
+    side: ClassVar[int] = 8
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        height, width = image.shape[:2]
+        top, left = rng.integers(self.side, size=2)
+        cells = rng.random((height // self.side + 2, width // self.side + 2)) < number(self.percent) / 100
+        mask = cells.repeat(self.side, axis=0).repeat(self.side, axis=1)
+        return np.where(mask[top : top + height, left : left + width, None], np.float32(0), image)
+
+
+@dataclass(frozen=True)
+class Camera(Noise):
+    """Poisson–Gaussian noise of a sensor (Foi et al. 2008): variance (shot/255)²·x + (read/255)².
+
+    ``shot`` is the standard deviation that photon noise alone has at white, ``read`` that of the signal-independent
+    read noise, both on the 0–255 scale: ``camera:10,3``.
+    """
+
+    shot: Level
+    read: Level
+    kind = "camera"
+    bounds = {"shot": (0, 255), "read": (0, 255)}
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if shot := number(self.shot):
+            # Beyond 1e8 photons (shot noise of 1/40 of a step of 8 bits) counting adds nothing but the cost of it.
+            image = photons(image, min((255 / shot) ** 2, 1e8), rng)
+        return Gaussian(self.read).apply(image, rng)
+
+
+@dataclass(frozen=True)
+class Jpeg(Noise):
+    """The loss of JPEG at ``quality`` (with halved chroma). The image is clipped and rounded to 8 bits by it."""
+
+    quality: Level
+    kind = "jpeg"
+    bounds = {"quality": (1, 100)}
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
+            buffer, "JPEG", quality=round(number(self.quality)), subsampling=2
+        )
+        return np.asarray(Image.open(buffer), np.float32).reshape(image.shape) / 255
+
+
+@dataclass(frozen=True)
+class Mixture(Noise):
+    """Several kinds of noise, one after another."""
+
+    parts: tuple[Noise, ...]
+    kind = "mixture"
+    bounds = {}
+
+    @property
+    def name(self) -> str:
+        return "+".join(part.name for part in self.parts)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(kind for part in self.parts for kind in part.kinds)
+
+    def draw(self, rng: np.random.Generator) -> Self:
+        return replace(self, parts=tuple(part.draw(rng) for part in self.parts))
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        for part in self.parts:
+            image = part.apply(image, rng)
+        return image
+
+
+KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Jpeg)}
+LEVEL = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
+
+
+def noise_from_name(name: str) -> Noise:
+    """The noise that ``name`` stands for, such as ``gaussian:25`` or ``poisson:1-100+saltpepper:2``.
+
+    Raises:
+        UsageError: The name does not follow the grammar, or a level is out of bounds.
+    """
+    parts = tuple(_part(part.strip()) for part in name.split("+"))
+    return parts[0] if len(parts) == 1 else Mixture(parts)
+
+
+def _part(name: str) -> Noise:
+    kind, _, levels = name.partition(":")
+    if kind not in KINDS:
+        raise UsageError(f"unknown noise {name!r}; expected KIND:LEVEL with a kind of {', '.join(KINDS)}")
+    wanted = [field.name for field in fields(KINDS[kind])]
+    found = [LEVEL.fullmatch(level.strip()) for level in levels.split(",")]
+    if len(found) != len(wanted) or None in found:
+        raise UsageError(
+            f"unknown level in noise {name!r}; expected {kind}:{','.join(w.upper() for w in wanted)}, "
+            "each a number or a range LOW-HIGH"
+        )
+    return KINDS[kind](*(_parse(*match.groups()) for match in found if match))
+
+
+def _parse(low: str, high: str | None) -> Level:
+    return float(low) if high is None else (float(low), float(high))
+
+
+def photons(image: np.ndarray, peak: float, rng: np.random.Generator) -> np.ndarray:
+    """Photon counts for an image, as a share of those of a white pixel."""
+    return (rng.poisson(np.maximum(image, 0) * peak) / peak).astype(np.float32)
+
+
+def ends(level: Level) -> tuple[float, float]:
+    """A level as a range (low, high): both the same for a number."""
+    low, high = level if isinstance(level, tuple) else (level, level)
+    return float(low), float(high)
+
+
+def number(level: Level) -> float:
+    """A level that must be a number by now."""
+    if isinstance(level, tuple):
+        raise UsageError(f"level {level!r} is a range; expected a number: call sample(), or draw() first")
+    return float(level)
+
+
+def format_level(level: Level) -> str:
+    low, high = ends(level)
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"

@@ -1,0 +1,118 @@
+"""The noise of ``zoo/noise.py``, drawn by TensorFlow where the batch is formed.
+
+Random numbers are stateless, a function of the seed alone, so that a run can be continued as if never stopped.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
+
+import tensorflow as tf
+
+from zoo.errors import UsageError
+from zoo.noise import Blocks, Camera, Gaussian, Jpeg, Level, Mixture, Noise, Poisson, SaltPepper, ends
+
+
+@singledispatch
+def corrupt(noise: Noise, clean: Any, seed: Any) -> tuple[Any, Any]:
+    """Noise on a batch, its level drawn for each image.
+
+    Args:
+        noise: What to draw.
+        clean: float32 (n, h, w, c).
+        seed: int (2,): the same seed gives the same batch.
+
+    Returns:
+        The noisy batch, not clipped, and the level that was drawn (n, 1): for Gaussian noise its standard deviation on
+        the image's scale, else zeros.
+    """
+    raise UsageError(f"noise {noise!r} has no sampler for training; expected one registered in zoo/training/corrupt.py")
+
+
+def draw_level(level: Level, clean: Any, seed: Any, *, logarithmic: bool = False) -> Any:
+    """One level per image, (n, 1, 1, 1)."""
+    low, high = ends(level)
+    shape = (tf.shape(clean)[0], 1, 1, 1)
+    if low == high:
+        return tf.fill(shape, low)
+    if logarithmic:
+        return tf.exp(tf.random.stateless_uniform(shape, seed, tf.math.log(low), tf.math.log(high)))
+    return tf.random.stateless_uniform(shape, seed, low, high)
+
+
+def split(seed: Any, count: int) -> Any:
+    return tf.unstack(tf.random.split(seed, count))
+
+
+def none(clean: Any) -> Any:
+    return tf.zeros((tf.shape(clean)[0], 1))
+
+
+@corrupt.register
+def _(noise: Gaussian, clean: Any, seed: Any) -> tuple[Any, Any]:
+    level, draw = split(seed, 2)
+    sigma = draw_level(noise.sigma, clean, level) / 255
+    return clean + sigma * tf.random.stateless_normal(tf.shape(clean), draw), sigma[:, :, 0, 0]
+
+
+@corrupt.register
+def _(noise: Poisson, clean: Any, seed: Any) -> tuple[Any, Any]:
+    level, draw = split(seed, 2)
+    return photons(clean, draw_level(noise.peak, clean, level, logarithmic=noise.logarithmic), draw), none(clean)
+
+
+def photons(clean: Any, peak: Any, seed: Any) -> Any:
+    return tf.random.stateless_poisson(tf.shape(clean), seed, tf.maximum(clean, 0) * peak, tf.float32) / peak
+
+
+@corrupt.register
+def _(noise: SaltPepper, clean: Any, seed: Any) -> tuple[Any, Any]:
+    level, draw = split(seed, 2)
+    share = draw_level(noise.percent, clean, level) / 100
+    u = tf.random.stateless_uniform((*tf.unstack(tf.shape(clean)[:3]), 1), draw)
+    return tf.where(u < share, tf.cast(u < share / 2, tf.float32), clean), none(clean)
+
+
+@corrupt.register
+def _(noise: Blocks, clean: Any, seed: Any) -> tuple[Any, Any]:
+    level, place, draw = split(seed, 3)
+    count, height, width, _ = tf.unstack(tf.shape(clean))
+    side = noise.side
+    share = draw_level(noise.percent, clean, level)[:, :, :, 0] / 100
+    cells = tf.random.stateless_uniform((count, height // side + 2, width // side + 2), draw) < share
+    mask = tf.repeat(tf.repeat(cells, side, axis=1), side, axis=2)
+    start = tf.random.stateless_uniform((count, 2), place, 0, side, tf.int32)
+    # One offset per image, as in the numpy sampler: a gather of rows, then of columns.
+    mask = tf.gather(mask, start[:, :1] + tf.range(height), axis=1, batch_dims=1)
+    mask = tf.transpose(mask, (0, 2, 1))
+    mask = tf.transpose(tf.gather(mask, start[:, 1:] + tf.range(width), axis=1, batch_dims=1), (0, 2, 1))
+    return tf.where(mask[..., None], 0.0, clean), none(clean)
+
+
+@corrupt.register
+def _(noise: Camera, clean: Any, seed: Any) -> tuple[Any, Any]:
+    shot, read, draw, rest = split(seed, 4)
+    deviation = draw_level(noise.shot, clean, shot) / 255
+    noisy = photons(clean, 1 / tf.maximum(deviation, 1e-4) ** 2, draw) if ends(noise.shot)[1] else clean
+    sigma = draw_level(noise.read, clean, read) / 255
+    return noisy + sigma * tf.random.stateless_normal(tf.shape(clean), rest), none(clean)
+
+
+@corrupt.register
+def _(noise: Jpeg, clean: Any, seed: Any) -> tuple[Any, Any]:
+    quality = tf.cast(tf.round(draw_level(noise.quality, clean, seed)[:, 0, 0, 0]), tf.int32)
+
+    def compress(item: tuple[Any, Any]) -> Any:
+        pixels = tf.image.convert_image_dtype(tf.clip_by_value(item[0], 0, 1), tf.uint8, saturate=True)
+        return tf.cast(tf.image.adjust_jpeg_quality(pixels, item[1]), tf.float32) / 255
+
+    return tf.map_fn(compress, (clean, quality), fn_output_signature=tf.float32), none(clean)
+
+
+@corrupt.register
+def _(noise: Mixture, clean: Any, seed: Any) -> tuple[Any, Any]:
+    noisy = clean
+    for part, key in zip(noise.parts, split(seed, len(noise.parts)), strict=True):
+        noisy, _ = corrupt(part, noisy, key)
+    return noisy, none(clean)

@@ -1,0 +1,138 @@
+"""One path for training and fine-tuning: ``fit``, a run that can be stopped and continued."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.noise import Noise, noise_from_name
+from zoo.training.data import Augment, Source, batches, hold_out, open_images, refuse_copying, validation_pairs
+from zoo.training.guide import ROUND, Guide
+from zoo.training.losses import PSNR, make_loss
+from zoo.training.optimizers import Schedule, make_optimizer
+from zoo.training.run import History, Run
+
+
+def fit(
+    model: keras.Model,
+    train: Source,
+    validation: Source | None = None,
+    *,
+    noise: str | Noise | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    batch: int = 16,
+    patch: int = 64,
+    augment: Augment | None = None,
+    loss: str | keras.losses.Loss = "l1l2",
+    range_penalty: float = 0.0,
+    optimizer: str = "adam",
+    learning_rate: float = 1e-3,
+    schedule: str | Schedule = "cosine",
+    weight_decay: float = 0.0,
+    ema: float = 0.999,
+    validate_every: int = 1000,
+    validation_images: int = 16,
+    validation_side: int = 256,
+    seed: int = 0,
+    progress: bool = True,
+) -> History:
+    """Train ``model`` in place until ``steps`` or ``minutes`` are spent; it ends with its best weights.
+
+    Args:
+        model: A model of :func:`zoo.build` or :func:`zoo.load_keras` (fine-tuning). For mixed precision call
+            ``keras.config.set_dtype_policy("mixed_bfloat16")`` (or float16) before building it; for several GPUs build
+            it inside ``tf.distribute.MirroredStrategy().scope()``, or with JAX after
+            ``keras.distribution.set_distribution(keras.distribution.DataParallel())``.
+        train: Clean images, or pairs: see :func:`zoo.training.data.open_images`.
+        validation: The same, disjoint from ``train``; without it, every tenth image of ``train`` is held out.
+        noise: What is drawn on clean images (``"gaussian:0-55"``); None for pairs.
+        steps, minutes: The budget: exactly one of the two. With ``minutes`` the schedule follows the clock.
+        out: A folder that receives ``last.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
+            ``run.json``; None writes nothing.
+        resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state.
+        batch, patch: Patches per step; their side in pixels.
+        augment: Variations of the patches; :class:`zoo.training.data.Augment` by default.
+        loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", or a Keras loss.
+        range_penalty: Weight of the penalty on values outside [0, 1].
+        optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw".
+        learning_rate, schedule: The peak of the steplength; "constant", "step", "halving", "cosine" or a Schedule.
+        weight_decay, ema: See :func:`zoo.training.optimizers.make_optimizer`.
+        validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
+        seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
+        progress: Show a progress bar on standard error.
+
+    Returns:
+        What was measured: see :class:`History`.
+
+    Raises:
+        UsageError: Arguments that do not fit, or input that equals its target.
+        InputError: Images that cannot be read. DivergenceError: the loss became NaN or infinite.
+    """
+    if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
+        raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
+    noise = noise_from_name(noise) if isinstance(noise, str) else noise
+    channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
+    if takes_sigma and (noise is None or noise.kinds != ("gaussian",)):
+        raise UsageError(f"the model takes a noise level, and the noise is {noise!r}; expected gaussian noise")
+    run = Run(out, steps=steps, minutes=minutes, resume=resume)
+    images = open_images(train, channels)
+    if validation is None:
+        checks, (numbers, held) = images, hold_out(images)
+    else:
+        checks, numbers, held = open_images(validation, channels), None, None
+    noisy, clean, sigma = validation_pairs(
+        checks, noise, seed=seed, side=validation_side, most=validation_images, numbers=held
+    )
+    refuse_copying(noisy, clean, "validation")
+
+    with _scope(model):
+        model.compile(
+            optimizer=make_optimizer(optimizer, learning_rate, weight_decay, ema),
+            loss=make_loss(loss, range_penalty),
+            metrics=[PSNR()],
+            # On a CPU, TensorFlow's own kernels are faster than what XLA makes of them.
+            jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        )
+        model.optimizer.build(model.trainable_variables)
+    run.begin(model)
+    if run.spent:
+        return run.end(model)
+    data = batches(
+        images,
+        noise,
+        batch=batch,
+        patch=patch,
+        seed=seed,
+        start=run.step,
+        augmentation=augment,
+        takes_sigma=takes_sigma,
+        numbers=numbers,
+    )
+    first, target = next(iter(data))
+    refuse_copying(np.asarray(first[0] if takes_sigma else first), np.asarray(target), "training")
+    guide = Guide(
+        run,
+        validation=([noisy, sigma] if takes_sigma else noisy, clean),
+        validate_every=validate_every,
+        schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
+        learning_rate=learning_rate,
+        batch=batch,
+        progress=progress,
+    )
+    # A round is an epoch to Keras; the guide ends the run at the very step or second.
+    model.fit(data, initial_epoch=run.step // ROUND, epochs=2**31, steps_per_epoch=ROUND, verbose=0, callbacks=[guide])
+    return run.end(model)
+
+
+def _scope(model: keras.Model) -> Any:
+    """TensorFlow wants the optimizer's state made where the model's was; other backends have no such place."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy.scope() if strategy is not None else nullcontext()

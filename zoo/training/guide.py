@@ -1,0 +1,101 @@
+"""The callback that guides a run: budget, steplength, validation, checkpoints, progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from zoo.errors import DivergenceError
+from zoo.training.curves import smoothed
+from zoo.training.optimizers import Schedule
+from zoo.training.run import Run
+
+# Steps between two looks at schedule and loss.
+ROUND = 100
+
+
+class Guide(keras.callbacks.Callback):
+    """Drives a run by rounds of ``ROUND`` steps, and stops it at its last step or second."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        validation: tuple[Any, Any],
+        validate_every: int,
+        schedule: Schedule,
+        learning_rate: float,
+        batch: int,
+        progress: bool,
+    ) -> None:
+        super().__init__()
+        self.run, self.validation, self.schedule = run, validation, schedule
+        self.validate_every, self.learning_rate, self.batch = max(ROUND, validate_every), learning_rate, batch
+        self.earlier = run.history.minutes
+        self.started = time.monotonic()
+        self.smoothed = run.history.rows[-1]["loss_smoothed"] if run.history.rows else None
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}%"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=None if progress else None, disable=not progress)
+        self.task = self.bar.add_task("training", total=1.0, completed=run.progress)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.bar.start()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.bar.stop()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        share = self.schedule(step=self.run.step, images=self.run.step * self.batch, progress=self.run.progress)
+        self.model.optimizer.learning_rate = self.learning_rate * share
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.run.history.steps += 1
+        self.run.history.minutes = self.earlier + (time.monotonic() - self.started) / 60
+        if self.run.spent:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        run, loss = self.run, float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            kept = "nothing was kept" if run.folder is None else f"the last good weights are in {str(run.folder)!r}"
+            self.bar.stop()
+            raise DivergenceError(
+                f"the loss became {loss} at step {run.step}; {kept}; try a smaller learning rate (now "
+                f"{self.learning_rate:g}) or a warm-up"
+            )
+        self.smoothed = smoothed(self.smoothed, loss)
+        row: dict[str, Any] = {
+            "step": run.step,
+            "images": run.step * self.batch,
+            "minutes": round(run.history.minutes, 4),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "loss": loss,
+            "loss_smoothed": self.smoothed,
+            "validation_loss": None,
+            "validation_psnr": None,
+        }
+        run.history.rows.append(row)
+        if run.step % self.validate_every < ROUND or run.spent:
+            row["validation_loss"], row["validation_psnr"] = self._validate()
+        psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
+        self.bar.update(self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}")
+
+    def _validate(self) -> tuple[float, float]:
+        """Measure the averaged weights, keep them if they are the best, and write a checkpoint of the raw ones."""
+        model, raw = self.model, self.model.get_weights()
+        inputs, clean = self.validation
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        measured = model.evaluate(inputs, clean, batch_size=1, verbose=0, return_dict=True)
+        self.run.validated(model, measured["loss"], measured["psnr"])
+        model.set_weights(raw)
+        self.run.checkpoint(model)
+        return measured["loss"], measured["psnr"]

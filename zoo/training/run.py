@@ -1,0 +1,128 @@
+"""A training run: what it has spent and measured, and the folder in which it can be found again."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.errors import InputError, UsageError
+from zoo.training.curves import Row, read_csv, write_csv, write_png
+
+
+@dataclass
+class History:
+    """What a run measured: one row per round (see ``curves.COLUMNS``), and the best validation."""
+
+    rows: list[Row] = field(default_factory=list)
+    best_psnr: float | None = None
+    best_step: int | None = None
+    steps: int = 0
+    minutes: float = 0.0
+
+
+class Run:
+    """The state of a run, kept in a folder (or only in memory, with ``out=None``).
+
+    ``run.json`` names the last checkpoint and is replaced last: whenever the process is killed, it points to a
+    checkpoint that is complete, and to the step and the time at which it was taken.
+    """
+
+    def __init__(
+        self, out: str | os.PathLike[str] | None, *, steps: int | None, minutes: float | None, resume: bool
+    ) -> None:
+        self.folder = None if out is None else Path(out)
+        self.steps, self.minutes, self.resume = steps, minutes, resume
+        self.history = History()
+        self.best_weights: list[Any] | None = None
+        self.best_loss = float("inf")
+        if resume and (self.folder is None or not (self.folder / "run.json").is_file()):
+            raise InputError(f"no run to resume in {str(out)!r}; expected the folder of an earlier run, with run.json")
+        if not resume and self.folder is not None and (self.folder / "run.json").exists():
+            raise UsageError(f"{str(out)!r} holds a run already; resume it, or choose another folder")
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self.history.steps
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is spent."""
+        spent = self.step / self.steps if self.steps else self.history.minutes / (self.minutes or 1)
+        return min(1.0, spent)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is used up."""
+        return self.progress >= 1
+
+    def begin(self, model: keras.Model) -> None:
+        """Make the folder, or take up what it holds: weights, the optimizer's state, the curves."""
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.resume:
+            return
+        state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        model.load_weights(self.folder / state["last"])
+        self.best_loss = state["best_loss"]
+        rows = [row for row in read_csv(self.folder / "curve.csv") if int(row["step"] or 0) <= state["step"]]
+        self.history = History(rows, state["best_psnr"], state["best_step"], state["step"], state["minutes"])
+
+    def validated(self, model: keras.Model, loss: float, psnr: float) -> None:
+        """Keep ``model``'s weights if this validation is the best one."""
+        if loss < self.best_loss:
+            self.best_loss, self.history.best_psnr, self.history.best_step = loss, psnr, self.step
+            self.best_weights = model.get_weights()
+            if self.folder is not None:
+                save_weights(model, self.folder / "best.weights.h5")
+
+    def checkpoint(self, model: keras.Model) -> None:
+        """Write weights, optimizer state and curves, so that the run can continue from here."""
+        if self.folder is None:
+            return
+        write_csv(self.folder / "curve.csv", self.history.rows)
+        if self.history.rows:
+            write_png(self.folder / "curve.png", self.history.rows)
+        last = f"last-{self.step}.weights.h5"
+        model.save_weights(self.folder / last, overwrite=True)
+        state = {
+            "last": last,
+            "step": self.step,
+            "minutes": self.history.minutes,
+            "best_loss": self.best_loss,
+            "best_psnr": self.history.best_psnr,
+            "best_step": self.history.best_step,
+            "budget": {"steps": self.steps, "minutes": self.minutes},
+        }
+        part = self.folder / "run.json.part"
+        part.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, self.folder / "run.json")
+        for old in self.folder.glob("last-*.weights.h5"):
+            if old.name != last:
+                old.unlink()
+
+    def end(self, model: keras.Model) -> History:
+        """Leave the best weights in ``model``."""
+        if self.best_weights is not None:
+            model.set_weights(self.best_weights)
+        elif self.folder is not None and (self.folder / "best.weights.h5").is_file():
+            bare(model).load_weights(self.folder / "best.weights.h5")
+        return self.history
+
+
+def bare(model: keras.Model) -> keras.Model:
+    """The same layers and weights without the optimizer."""
+    return keras.Model(model.inputs, model.outputs, name=model.name)
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Weights alone, without the optimizer's state, complete or not at all."""
+    part = path.with_name("part." + path.name)  # Keras insists on the ending .weights.h5
+    bare(model).save_weights(part, overwrite=True)
+    os.replace(part, path)
