@@ -26,7 +26,7 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     mixed_precision: str | None = None
-    start: str | None = None  # an entry, or a run's folder, whose weights are the start
+    start: str | None = None  # an entry of the same architecture whose weights are the start
     notes: str = ""
     training_data: tuple[str, ...] = field(default=("train",))
 
@@ -44,6 +44,7 @@ def train_entry(recipe: Recipe) -> None:
     parser = argparse.ArgumentParser(description=recipe.notes or recipe.name)
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
+    parser.add_argument("--start", type=Path, help="weights to start from instead of the recipe's entry (.weights.h5)")
     parser.add_argument("--resume", action="store_true", help="continue the run")
     args = parser.parse_args()
     if args.data is None:
@@ -52,11 +53,17 @@ def train_entry(recipe: Recipe) -> None:
     import keras
 
     import zoo
+    from zoo.training.inherit import inherit
 
     keras.utils.set_random_seed(0)
     if recipe.mixed_precision:
         keras.config.set_dtype_policy(recipe.mixed_precision)
     model = zoo.build(recipe.architecture, **recipe.config)
+    if recipe.start and not args.resume:
+        facts = None if args.start else zoo.describe(recipe.start)
+        source = zoo.build(recipe.architecture, **(facts.config if facts else {**recipe.config, "channels": 1}))
+        source.load_weights(facts.file("model.weights.h5") if facts else args.start)
+        inherit(model, source)
     zoo.fit(
         model,
         str(args.data / "train"),
@@ -64,5 +71,5 @@ def train_entry(recipe: Recipe) -> None:
         noise=recipe.noise,
         out=args.run,
         resume=args.resume,
-        **recipe.fit,
+        **{**recipe.fit, "schedule": zoo.Schedule(**recipe.fit.get("schedule", {}))},
     )

@@ -9,7 +9,9 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import MissingExtraError, UsageError
@@ -79,3 +81,13 @@ def load_keras(name: str) -> keras.Model:
     model = build(entry.architecture, **entry.config)
     model.load_weights(weights)
     return model
+
+
+class _CallableModule(ModuleType):
+    """``zoo.architectures()`` is a public function, and importing this package binds the package to the same name."""
+
+    def __call__(self) -> list[str]:
+        return architectures()
+
+
+sys.modules[__name__].__class__ = _CallableModule

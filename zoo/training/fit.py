@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
-from typing import Any
 
 import keras
 import numpy as np
@@ -93,7 +92,9 @@ def fit(
     )
     refuse_copying(noisy, clean, "validation")
 
-    with _scope(model):
+    # TensorFlow wants the optimizer's state made where the model's was; other backends have no such place.
+    strategy = getattr(model, "distribute_strategy", None)
+    with strategy.scope() if strategy is not None else nullcontext():
         model.compile(
             optimizer=make_optimizer(optimizer, learning_rate, weight_decay, ema),
             loss=make_loss(loss, range_penalty),
@@ -125,14 +126,9 @@ def fit(
         schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
         learning_rate=learning_rate,
         batch=batch,
+        replicas=strategy.num_replicas_in_sync if strategy is not None else 1,
         progress=progress,
     )
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
     model.fit(data, initial_epoch=run.step // ROUND, epochs=2**31, steps_per_epoch=ROUND, verbose=0, callbacks=[guide])
     return run.end(model)
-
-
-def _scope(model: keras.Model) -> Any:
-    """TensorFlow wants the optimizer's state made where the model's was; other backends have no such place."""
-    strategy = getattr(model, "distribute_strategy", None)
-    return strategy.scope() if strategy is not None else nullcontext()

@@ -7,6 +7,8 @@ import time
 from typing import Any
 
 import keras
+import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.errors import DivergenceError
@@ -30,10 +32,15 @@ class Guide(keras.callbacks.Callback):
         schedule: Schedule,
         learning_rate: float,
         batch: int,
+        replicas: int,
         progress: bool,
     ) -> None:
         super().__init__()
-        self.run, self.validation, self.schedule = run, validation, schedule
+        self.run, self.schedule, self.replicas = run, schedule, replicas
+        # Every replica must get its part of each batch: the first pairs are taken again until the number divides.
+        count = len(validation[1])
+        index = np.arange(-(-count // replicas) * replicas) % count
+        self.validation = tuple(keras.tree.map_structure(lambda array: array[index], part) for part in validation)
         self.validate_every, self.learning_rate, self.batch = max(ROUND, validate_every), learning_rate, batch
         self.earlier = run.history.minutes
         self.started = time.monotonic()
@@ -44,7 +51,7 @@ class Guide(keras.callbacks.Callback):
             TextColumn("{task.percentage:3.0f}%"),
             TimeRemainingColumn(),
         )
-        self.bar = Progress(*columns, console=None if progress else None, disable=not progress)
+        self.bar = Progress(*columns, console=Console(stderr=True), disable=not progress)
         self.task = self.bar.add_task("training", total=1.0, completed=run.progress)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -86,16 +93,19 @@ class Guide(keras.callbacks.Callback):
         run.history.rows.append(row)
         if run.step % self.validate_every < ROUND or run.spent:
             row["validation_loss"], row["validation_psnr"] = self._validate()
+            run.checkpoint(self.model)
         psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
         self.bar.update(self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}")
 
     def _validate(self) -> tuple[float, float]:
-        """Measure the averaged weights, keep them if they are the best, and write a checkpoint of the raw ones."""
+        """Measure the averaged weights, and keep them if they are the best; the model goes on with the raw ones."""
         model, raw = self.model, self.model.get_weights()
         inputs, clean = self.validation
         model.optimizer.finalize_variable_values(model.trainable_variables)
-        measured = model.evaluate(inputs, clean, batch_size=1, verbose=0, return_dict=True)
+        # By way of numpy, as a copy: under JAX the model would share its memory with the optimizer's average, and
+        # evaluation gives that memory away.
+        model.set_weights(model.get_weights())
+        measured = model.evaluate(inputs, clean, batch_size=self.replicas, verbose=0, return_dict=True)
         self.run.validated(model, measured["loss"], measured["psnr"])
         model.set_weights(raw)
-        self.run.checkpoint(model)
         return measured["loss"], measured["psnr"]

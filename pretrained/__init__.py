@@ -1,0 +1,1 @@
+"""The shipped entries: one folder each (see zoo.pretrained)."""

@@ -1,0 +1,29 @@
+"""resnet-gaussian-color: the everyday colour denoiser, blind to the level over sigma 0 to 55.
+
+    python scripts/recipes/resnet_gaussian_color.py --data DATA
+
+Starts from resnet-gaussian-gray, spread to three channels: what edges and noise look like is known by then.
+"""
+
+from train_entry import Recipe, train_entry
+
+RECIPE = Recipe(
+    name="resnet-gaussian-color",
+    architecture="resnet",
+    config={"channels": 3},
+    noise="gaussian:0-55",
+    fit={
+        "minutes": 72,
+        "batch": 4,
+        "patch": 64,
+        "loss": "l1",
+        "learning_rate": 1e-3,
+        "schedule": {"kind": "cosine", "warmup": 1000},
+        "validate_every": 2000,
+    },
+    mixed_precision="mixed_bfloat16",
+    start="resnet-gaussian-gray",
+)
+
+if __name__ == "__main__":
+    train_entry(RECIPE)

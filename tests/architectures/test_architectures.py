@@ -1,0 +1,207 @@
+"""Every architecture: any size, any option, the same names, and the code."""
+
+from __future__ import annotations
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zoo
+from zoo.architectures import blocks
+from zoo.architectures.resnet import decoder_block, encoder_block
+from zoo.errors import UsageError
+
+SMALL = {
+    "shallow": {"widths": (4, 8)},
+    "deep": {"widths": (4, 6, 8), "depth": 1},
+    "unet-skip": {"widths": (4, 6, 8), "depth": 1},
+    "resnet": {"widths": (4, 8), "encoder_depths": (1, 1), "decoder_depths": (1,)},
+}
+
+
+def small(architecture: str, **config) -> keras.Model:
+    return zoo.build(architecture, **SMALL.get(architecture, {}), **config)
+
+
+def randomize(model: keras.Model, seed: int = 0) -> keras.Model:
+    """Weights without zeros, so that every layer has a say."""
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(0, 0.2, w.shape) for w in model.get_weights()])
+    return model
+
+
+def test_the_four_families_are_found_by_their_files():
+    assert zoo.architectures() == ["deep", "resnet", "shallow", "unet-skip"]
+
+
+@pytest.mark.parametrize("architecture", zoo.architectures())
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_maps_an_image_to_an_image(architecture, channels):
+    model = zoo.build(architecture, channels=channels)
+    assert [tuple(i.shape) for i in model.inputs] == [(None, None, None, channels)]
+    assert tuple(model.outputs[0].shape) == (None, None, None, channels)
+    for size in [(1, 1), (1, 9), (7, 5), (16, 16), (33, 18)]:
+        assert model(np.zeros((2, *size, channels), np.float32)).shape == (2, *size, channels)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: randomize(small(name)) for name in SMALL}
+
+
+@settings(max_examples=15, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), architecture=st.sampled_from(sorted(SMALL)))
+def test_any_size_works(models, height, width, architecture):
+    out = models[architecture](np.random.default_rng(0).random((1, height, width, 1), np.float32))
+    assert out.shape == (1, height, width, 1)
+    assert np.isfinite(out).all()
+
+
+OPTIONS = {
+    "downsampling": ["strided", "pooled"],
+    "activation": ["relu", "leaky_relu"],
+    "output": ["identity", "sigmoid", "tanh"],
+    "standardize": [True, False],
+    "dropout": [0.0, 0.3],
+    "takes_sigma": [False, True],
+}
+
+
+@pytest.mark.parametrize("architecture", SMALL)
+@pytest.mark.parametrize(("option", "value"), [(k, v) for k, values in OPTIONS.items() for v in values])
+def test_every_option_builds_trains_and_is_saved(architecture, option, value, tmp_path):
+    model = randomize(small(architecture, **{"predicts": "clean", option: value}))
+    x = np.random.default_rng(0).random((2, 9, 6, 1)).astype(np.float32)
+    inputs = [x, np.full((2, 1), 0.1, np.float32)] if option == "takes_sigma" and value else x
+    out = model(inputs)
+    assert out.shape == x.shape
+    model.compile("adam", "mse")
+    before = model.get_weights()[0].copy()
+    model.train_on_batch(inputs, x)
+    assert (model.get_weights()[0] != before).any()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again(inputs), model(inputs), atol=1e-6)
+
+
+def test_the_output_stays_in_its_range():
+    x = np.random.default_rng(0).random((1, 32, 32, 1)).astype(np.float32)
+    wild = {o: randomize(small("deep", output=o, slack=0.1)) for o in ("sigmoid", "tanh")}
+    for model in wild.values():
+        model.set_weights([w * 20 for w in model.get_weights()])
+    sigmoid, tanh = (np.asarray(wild[o](x)) for o in ("sigmoid", "tanh"))
+    assert 0 <= sigmoid.min() and sigmoid.max() <= 1
+    assert tanh.min() == pytest.approx(-0.1, abs=1e-3)
+    assert tanh.max() == pytest.approx(1.1, abs=1e-3)
+
+
+def test_a_noise_predicting_model_starts_as_the_identity():
+    x = np.random.default_rng(0).random((1, 20, 20, 3)).astype(np.float32)
+    np.testing.assert_array_equal(zoo.build("resnet", channels=3)(x), x)
+
+
+def test_the_noise_level_is_heard():
+    model = randomize(small("resnet", takes_sigma=True))
+    x = np.zeros((2, 16, 16, 1), np.float32)
+    out = np.asarray(model([x, np.array([[0.0], [0.2]], np.float32)]))
+    assert np.abs(out[0] - out[1]).max() > 1e-3
+
+
+def test_unet_skip_is_deep_plus_skips():
+    deep, skip = zoo.build("deep"), zoo.build("unet-skip")
+    assert deep.count_params() == skip.count_params()
+    extra = {layer.name for layer in skip.layers} - {layer.name for layer in deep.layers}
+    assert extra == {"decoder_0_skip", "decoder_1_skip", "decoder_2_skip"}
+
+
+def test_shallow_shrinks_little_and_deep_much():
+    x = np.zeros((1, 64, 64, 1), np.float32)
+    assert zoo.encoder(zoo.build("shallow"))(x).shape[1:3] == (32, 32)
+    assert zoo.encoder(zoo.build("deep"))(x).shape[1:3] == (8, 8)
+
+
+@pytest.mark.parametrize("architecture", zoo.architectures())
+def test_the_encoder_gives_the_code_of_an_image(architecture):
+    model = randomize(zoo.build(architecture))
+    encoder = zoo.encoder(model)
+    a, b = (np.random.default_rng(seed).random((1, 32, 32, 1)).astype(np.float32) for seed in (0, 1))
+    code = np.asarray(encoder(a))
+    assert code.ndim == 4 and code.shape[1] < 32
+    assert np.abs(code - np.asarray(encoder(b))).max() > 0
+    assert encoder.get_layer("code") is model.get_layer("code")
+
+
+@pytest.mark.parametrize("architecture", zoo.architectures())
+def test_every_layer_says_where_it_stands(architecture):
+    model = zoo.build(architecture)
+    for layer in model.layers:
+        if layer.weights:
+            assert layer.name.startswith(("encoder_", "decoder_", "head")), layer.name
+    assert {"code", "head", "image"} <= {layer.name for layer in model.layers}
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_residual_blocks_have_the_sizes_they_are_told(batch_norm):
+    image = keras.Input((None, None, 6))
+    narrow = encoder_block(image, 0.5, 8, 2, name="narrow", batch_norm=batch_norm)
+    same = encoder_block(narrow, 2, 8, 1, name="same", batch_norm=batch_norm)
+    model = keras.Model(image, [narrow, decoder_block(same, 1, 5, name="up", batch_norm=batch_norm)])
+    low, high = model(np.zeros((1, 8, 8, 6), np.float32))
+    assert low.shape == (1, 4, 4, 8) and high.shape == (1, 8, 8, 5)
+    assert model.get_layer("narrow_a_conv").filters == 4
+    assert model.get_layer("same_a_conv").filters == 16
+    names = {layer.name for layer in model.layers}
+    assert "narrow_projection" in names and "same_projection" not in names
+    assert ("narrow_a_norm" in names) == batch_norm
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_residual_block_starts_as_its_shortcut(batch_norm):
+    image = keras.Input((None, None, 4))
+    model = keras.Model(image, encoder_block(image, 1, 4, 1, name="block", batch_norm=batch_norm))
+    x = np.random.default_rng(0).random((1, 6, 6, 4)).astype(np.float32)
+    np.testing.assert_array_equal(model(x), x)
+
+
+@pytest.mark.parametrize(("height", "width"), list(itertools.product([1, 2, 3, 7, 8], repeat=2)))
+def test_padding_repeats_the_edge(height, width):
+    x = np.random.default_rng(0).random((1, height, width, 2)).astype(np.float32)
+    pad = [(0, 0), (0, -height % 4), (0, -width % 4), (0, 0)]
+    np.testing.assert_array_equal(blocks.PadToMultiple(4)(x), np.pad(x, pad, mode="edge"))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config"),
+    [
+        ("res-net", {}),
+        ("resnet", {"width": 3}),
+        ("resnet", {"channels": 2}),
+        ("resnet", {"widths": ()}),
+        ("resnet", {"widths": (8, 8)}),
+        ("deep", {"depth": 0}),
+        ("deep", {"activation": "gelu"}),
+        ("deep", {"downsampling": "none"}),
+        ("deep", {"output": "clip"}),
+        ("deep", {"predicts": "noise", "output": "tanh"}),
+        ("deep", {"predicts": "all"}),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_one_line(architecture, config):
+    with pytest.raises(UsageError, match=r"^[^\n]*expected[^\n]*$|^[^\n]*use[^\n]*$"):
+        zoo.build(architecture, **config)
+
+
+def test_a_model_without_a_code_has_no_encoder():
+    image = keras.Input((None, None, 1))
+    with pytest.raises(UsageError, match="code"):
+        zoo.encoder(keras.Model(image, keras.layers.Conv2D(1, 3)(image)))
+
+
+def test_the_list_can_be_called_whether_or_not_the_package_is_imported():
+    import zoo.architectures.blocks
+
+    assert zoo.architectures() == zoo.architectures.architectures()

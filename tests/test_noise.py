@@ -1,0 +1,160 @@
+"""Each noise against theory, its two samplers against each other, and the grammar of its names."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo.errors import UsageError
+from zoo.noise import KINDS, Noise, noise_from_name
+from zoo.training.corrupt import corrupt
+
+GRAY = 0.4  # value of the flat image on which moments are measured
+COUNT = 64 * 256 * 256  # values per moment
+
+# name → (mean, variance) on a flat image of value GRAY, by theory
+THEORY = {
+    "gaussian:25": (GRAY, (25 / 255) ** 2),
+    "gaussian:0-55": (GRAY, (55 / 255) ** 2 / 3),
+    "poisson:20": (GRAY, GRAY / 20),
+    "poisson:1-100": (GRAY, GRAY * (1 - 1 / 100) / math.log(100)),
+    "saltpepper:30": (0.7 * GRAY + 0.15, 0.7 * GRAY**2 + 0.15 - (0.7 * GRAY + 0.15) ** 2),
+    "blocks:25": (0.75 * GRAY, 0.75 * 0.25 * GRAY**2),
+    "camera:20,5": (GRAY, (20 / 255) ** 2 * GRAY + (5 / 255) ** 2),
+    "camera:0,5": (GRAY, (5 / 255) ** 2),
+    "gaussian:10+gaussian:20": (GRAY, (10 / 255) ** 2 + (20 / 255) ** 2),
+}
+
+
+def by_numpy(name: str, seed: int = 0) -> np.ndarray:
+    noise, rng = noise_from_name(name), np.random.default_rng(seed)
+    return np.stack([noise.sample(np.full((256, 256, 1), GRAY, np.float32), rng) for _ in range(64)])
+
+
+def by_tensorflow(name: str, seed: int = 0) -> np.ndarray:
+    # Many small images: a range draws one level per image, and its moments need many levels.
+    clean = tf.fill((1024, 64, 64, 1), tf.constant(GRAY))
+    return corrupt(noise_from_name(name), clean, tf.constant([seed, 1], tf.int64))[0].numpy()
+
+
+@pytest.mark.parametrize("sampler", [by_numpy, by_tensorflow])
+@pytest.mark.parametrize("name", THEORY)
+def test_moments_are_those_of_theory(name, sampler):
+    values = sampler(name).astype(np.float64)
+    mean, variance = THEORY[name]
+    levels = len(values) if "-" in name else COUNT
+    # Five standard errors; the spread of the drawn levels decides for ranges, that of the 8×8 blocks for blocks.
+    independent = COUNT / 64 if name.startswith("blocks") else COUNT
+    assert values.mean() == pytest.approx(mean, abs=5 * math.sqrt(variance / independent))
+    tolerance = 5 * 1.2 / math.sqrt(levels) if "-" in name else 5 * 2 / math.sqrt(independent)
+    assert values.var() == pytest.approx(variance, rel=tolerance)
+
+
+def quantiles(values: np.ndarray) -> np.ndarray:
+    return np.quantile(values, [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98])
+
+
+@pytest.mark.parametrize("name", ["gaussian:25", "poisson:4", "camera:20,5", "saltpepper:30"])
+def test_both_samplers_draw_the_same_distribution(name):
+    np.testing.assert_allclose(quantiles(by_numpy(name)), quantiles(by_tensorflow(name)), atol=0.002)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["saltpepper:40", "blocks:25"])
+def test_pixels_are_lost_with_all_their_channels(name, channels):
+    clean = np.full((2, 40, 41, channels), GRAY, np.float32)
+    for noisy in (
+        np.stack([noise_from_name(name).sample(c, np.random.default_rng(0)) for c in clean]),
+        corrupt(noise_from_name(name), tf.constant(clean), tf.constant([3, 4], tf.int64))[0].numpy(),
+    ):
+        lost = noisy != clean
+        assert 0 < lost.mean() < 1
+        assert (lost == lost[..., :1]).all()
+
+
+@pytest.mark.parametrize("sampler", ["numpy", "tensorflow"])
+def test_blocks_are_whole_cells_at_a_place_of_their_own_per_image(sampler):
+    clean = np.ones((12, 64, 64, 1), np.float32)
+    noise = noise_from_name("blocks:30")
+    if sampler == "numpy":
+        rng = np.random.default_rng(0)
+        noisy = np.stack([noise.sample(c, rng) for c in clean])
+    else:
+        noisy = corrupt(noise, tf.constant(clean), tf.constant([0, 1], tf.int64))[0].numpy()
+    phases = set()
+    for image in noisy[..., 0]:
+        columns = np.flatnonzero((image[:, 1:] != image[:, :-1]).any(axis=0)) + 1
+        assert len(set(columns % 8)) == 1
+        phases.add(int(columns[0] % 8))
+    assert len(phases) > 2
+
+
+@pytest.mark.parametrize("name", ["jpeg:50", "jpeg:40-95"])
+def test_jpeg_loses_about_as_much_in_both_samplers(name):
+    from skimage import data
+
+    clean = data.astronaut()[:128, :128].astype(np.float32) / 255
+    noise = noise_from_name(name)
+    rng = np.random.default_rng(0)
+    ours = np.mean([np.square(noise.sample(clean, rng) - clean).mean() for _ in range(24)])
+    batch = tf.repeat(tf.constant(clean)[None], 24, axis=0)
+    theirs = np.square(corrupt(noise, batch, tf.constant([0, 1], tf.int64))[0].numpy() - clean).mean()
+    # The two decoders differ in how they upsample chroma.
+    assert ours == pytest.approx(theirs, rel=0.25 if "-" in name else 0.08)
+    assert noise.sample(clean[..., :1], rng).shape == (128, 128, 1)
+
+
+def test_the_level_that_training_hands_on_is_the_level_drawn():
+    noisy, sigma = corrupt(zoo.Gaussian((0, 55)), tf.zeros((16, 64, 64, 1)), tf.constant([0, 1], tf.int64))
+    np.testing.assert_allclose(noisy.numpy().std(axis=(1, 2, 3)), sigma.numpy()[:, 0], rtol=0.05)
+    assert sigma.shape == (16, 1)
+    assert np.ptp(sigma) > 0.05
+
+
+@pytest.mark.parametrize("name", THEORY)
+def test_a_seed_gives_the_same_picture_and_another_seed_another(name):
+    image = np.full((32, 32, 3), GRAY, np.float32)
+    noise = noise_from_name(name)
+    a, b, c = (noise.sample(image, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any()
+    assert a.dtype == np.float32
+    assert (image == np.float32(GRAY)).all()
+
+
+@pytest.mark.parametrize(
+    "name", [*THEORY, "jpeg:40-95", "camera:0-20,0-5+jpeg:70", "poisson:1-100+saltpepper:2.5+blocks:0-25"]
+)
+def test_a_name_names_its_noise(name):
+    assert noise_from_name(name).name == name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_sampler_for_training(kind):
+    noise = noise_from_name(f"{kind}:{','.join(['10'] * len(KINDS[kind].bounds))}")
+    assert corrupt(noise, tf.ones((1, 16, 16, 3)), tf.constant([0, 1], tf.int64))[0].shape == (1, 16, 16, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "gauss:25", "gaussian", "gaussian:", "gaussian:x", "gaussian:30-10", "gaussian:256", "gaussian:-5", "camera:5",
+     "gaussian:1,2", "saltpepper:101", "poisson:0", "gaussian:25+", "jpeg:0"],
+)  # fmt: skip
+def test_a_wrong_name_is_refused_in_one_line_that_says_what_was_expected(name):
+    with pytest.raises(UsageError, match=r"^[^\n]*expected[^\n]*$"):
+        noise_from_name(name)
+
+
+def test_an_image_without_a_channel_axis_is_refused():
+    with pytest.raises(UsageError, match="expected"):
+        zoo.Gaussian(25).sample(np.zeros((4, 4), np.float32), np.random.default_rng(0))
+
+
+def test_noise_is_not_clipped():
+    noisy = zoo.Gaussian(50).sample(np.zeros((64, 64, 1), np.float32), np.random.default_rng(0))
+    assert noisy.min() < -0.1
+    assert isinstance(zoo.Gaussian(50), Noise)

@@ -1,0 +1,239 @@
+"""The pipelines: what they give, that they repeat by seed and continue anywhere, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import zoo
+from zoo.errors import InputError, UsageError
+from zoo.training import data
+from zoo.training.data import Augment, augment, batches, hold_out, open_images, validation_pairs
+
+NOISE = zoo.Gaussian((0, 55))
+
+
+def pictures(count: int = 5, side: int = 48, channels: int = 3) -> list[np.ndarray]:
+    """Smooth pictures, no two pixels alike."""
+    y, x = np.mgrid[:side, : side + 7]
+    return [
+        np.stack([(x * (c + 1) + y * (k + 1)) % 256 for c in range(channels)], -1).astype(np.uint8)
+        for k in range(count)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "clean" / "deeper").mkdir(parents=True)
+    for k, picture in enumerate(pictures()):
+        place = "clean/deeper" if k % 2 else "clean"
+        Image.fromarray(picture).save(tmp_path / place / f"{k}.{'png' if k else 'jpg'}", quality=100, subsampling=0)
+    return tmp_path / "clean"
+
+
+def first(pipeline: tf.data.Dataset, count: int = 4) -> list:
+    return [tf.nest.map_structure(lambda t: t.numpy(), item) for item in pipeline.take(count)]
+
+
+def same(a: list, b: list) -> bool:
+    return all(
+        np.array_equal(x, y) for x, y in zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True)
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_an_array_and_a_file_give_the_same_images(folder, channels, monkeypatch):
+    from_files = open_images(folder, channels)
+    assert len(from_files) == 5 and from_files.in_memory
+    from_arrays = open_images([np.asarray(Image.open(f)) for f, in from_files.files], channels)
+    monkeypatch.setattr(data, "CACHE_BYTES", 0)
+    uncached = open_images(str(folder), channels)
+    assert not uncached.in_memory
+    for i in range(5):
+        assert from_files.image(i).shape == (48, 55, channels)
+        np.testing.assert_array_equal(from_files.image(i), from_arrays.image(i))
+        np.testing.assert_array_equal(from_files.image(i), uncached.image(i))
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_patch_is_a_piece_of_its_image(cached, folder, monkeypatch):
+    monkeypatch.setattr(data, "CACHE_BYTES", 2**30 if cached else 0)
+    images = open_images(folder, 3)
+    whole = [images.image(i) for i in range(5)]
+    pipeline = batches(images, NOISE, batch=3, patch=16, seed=1, augmentation=Augment.none())
+    for noisy, clean in first(pipeline, 20):
+        assert noisy.shape == clean.shape == (3, 16, 16, 3) and noisy.dtype == clean.dtype == np.float32
+        for patch in clean:
+            found = [
+                (windows == patch).all(axis=(-1, -2, -3)).any()
+                for image in whole
+                for windows in [np.lib.stride_tricks.sliding_window_view(image, (16, 16, 3))[:, :, 0]]
+            ]
+            assert any(found)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_pipeline_repeats_by_seed_and_continues_anywhere(cached, folder, monkeypatch):
+    monkeypatch.setattr(data, "CACHE_BYTES", 2**30 if cached else 0)
+    images = open_images(folder, 1)
+
+    def run(start: int, count: int, seed: int = 7) -> list:
+        return first(batches(images, NOISE, batch=2, patch=16, seed=seed, start=start), count)
+
+    whole = run(0, 40)
+    assert same(whole, run(0, 40))
+    assert not same(whole, run(0, 40, seed=8))
+    for start in (1, 15, 16, 17, 33):
+        assert same(whole[start:], run(start, 40 - start))
+    assert not np.array_equal(whole[0][1], whole[1][1])
+
+
+def test_every_image_is_visited_once_an_epoch_and_large_ones_more_often():
+    flat = [np.full((64, 64), 10 * k, np.uint8) for k in range(1, 7)] + [np.full((256, 256), 200, np.uint8)]
+    images = open_images(flat, 1)
+    pipeline = batches(images, NOISE, batch=1, patch=16, seed=0, augmentation=Augment.none())
+    # 64² is one visit of 16 patches of 16²; 256² is sixteen.
+    for epoch in range(2):
+        seen = [int(round(clean[0, 0, 0, 0] * 255)) for _, clean in first(pipeline.skip(22 * epoch), 22)]
+        assert sorted(seen) == sorted([10, 20, 30, 40, 50, 60] + [200] * 16)
+
+
+def test_a_batch_mixes_images_when_files_are_decoded(folder, monkeypatch):
+    monkeypatch.setattr(data, "CACHE_BYTES", 0)
+    order = batches(open_images(folder, 3), NOISE, batch=5, patch=16, seed=0, augmentation=Augment.none())
+    _, clean = first(order, 1)[0]
+    steps = {tuple(np.round(255 * (p[1, 0] - p[0, 0])).astype(int) % 256) for p in clean}
+    assert len(steps) >= 4  # the gradient tells the image
+
+
+def test_noise_is_drawn_afresh_for_each_batch():
+    images = open_images([np.full((32, 32), 128, np.uint8)], 1)
+    a, b = first(batches(images, zoo.Gaussian(25), batch=2, patch=16, seed=0), 2)
+    assert not np.array_equal(a[0], b[0])
+    assert np.std(a[0] - a[1]) == pytest.approx(25 / 255, rel=0.15)
+
+
+def test_the_level_comes_along_where_it_is_asked_for():
+    images = open_images(pictures(channels=1), 1)
+    (noisy, sigma), clean = first(batches(images, NOISE, batch=8, patch=32, seed=0, takes_sigma=True), 1)[0]
+    np.testing.assert_allclose((noisy - clean).std(axis=(1, 2, 3)), sigma[:, 0], rtol=0.12, atol=1e-3)
+
+
+def test_augmentation_varies_and_keeps_the_range():
+    patch = tf.reshape(tf.linspace(0.0, 1.0, 64), (1, 8, 8, 1))
+    turned = [augment(patch, Augment(), tf.constant([0, k], tf.int64)).numpy() for k in range(64)]
+    assert all(0 <= t.min() and t.max() <= 1 for t in turned)
+    plain = Augment(brightness=0, rescale=1)
+    exact = {augment(patch, plain, tf.constant([0, k], tf.int64)).numpy().tobytes() for k in range(64)}
+    assert len(exact) == 8  # the eight symmetries of the square
+    assert augment(patch, Augment.none(), tf.constant([0, 0], tf.int64)).numpy().tobytes() == patch.numpy().tobytes()
+    assert np.ptp([t.mean() for t in turned]) > 0.02
+
+
+def test_rescaling_shrinks_the_image_a_little():
+    ramp = np.tile(np.arange(200, dtype=np.uint8), (200, 1))
+    pipeline = batches(
+        open_images([ramp], 1), NOISE, batch=32, patch=32, seed=0, augmentation=Augment(False, False, 1.25, 0)
+    )
+    slopes = [255 * float(p[16, 24, 0] - p[16, 8, 0]) / 16 for _, clean in first(pipeline, 4) for p in clean]
+    assert min(slopes) == pytest.approx(1, abs=0.06) and max(slopes) == pytest.approx(1.25, abs=0.06)
+
+
+def test_pairs_are_cut_and_turned_alike(tmp_path):
+    for name in ("noisy", "clean"):
+        (tmp_path / name).mkdir()
+    for k, picture in enumerate(pictures()):
+        Image.fromarray(picture).save(tmp_path / "clean" / f"{k}.png")
+        Image.fromarray(picture // 2).save(tmp_path / "noisy" / f"{k}.png")
+    images = open_images((tmp_path / "noisy", tmp_path / "clean"), 3)
+    pipeline = batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(brightness=0, rescale=1))
+    for noisy, clean in first(pipeline, 5):
+        np.testing.assert_array_equal(np.round(noisy * 255), np.round(clean * 255) // 2)
+
+
+def test_equal_pairs_are_refused_because_a_network_would_learn_to_copy(folder):
+    with pytest.raises(UsageError, match="learns to copy"):
+        open_images((folder, folder), 3)
+
+
+def test_pairs_must_fit(folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    Image.fromarray(pictures()[0]).save(tmp_path / "other" / "0.png")
+    with pytest.raises(UsageError, match="only in one of"):
+        open_images((folder, tmp_path / "other"), 3)
+
+
+def test_validation_pairs_are_fixed_and_noisy():
+    images = open_images(pictures(), 1)
+    a, b = (validation_pairs(images, NOISE, seed=0, side=32, most=4) for _ in range(2))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+    noisy, clean, sigma = a
+    assert noisy.shape == clean.shape == (4, 32, 32, 1)
+    np.testing.assert_allclose((noisy - clean).std(axis=(1, 2, 3)), sigma[:, 0], rtol=0.1)
+
+
+def test_a_tenth_is_held_out_and_nothing_is_in_both():
+    images = open_images(pictures(count=21), 1)
+    kept, held = hold_out(images)
+    assert held == [0, 10, 20] and sorted(kept + held) == list(range(21))
+    with pytest.raises(UsageError, match="expected at least 2"):
+        hold_out(open_images(pictures(count=1), 1))
+
+
+def test_a_tensorflow_datasets_name_is_a_source(tmp_path, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    class TinyPictures(tfds.core.GeneratorBasedBuilder):
+        """A local builder."""
+
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(None, None, 3))})
+            return self.dataset_info_from_configs(features=features)
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for k, picture in enumerate(pictures()):
+                yield k, {"image": picture}
+
+    TinyPictures(data_dir=tmp_path).download_and_prepare()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
+    images = open_images("tfds:tiny_pictures", 3)
+    assert sorted(images.image(i).sum() for i in range(5)) == sorted((p / np.float32(255)).sum() for p in pictures())
+    with pytest.raises(InputError, match="no prepared data set"):
+        open_images("tfds:no_such_pictures", 3)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("nowhere", "no folder"),
+        ([], "no images"),
+        ([np.zeros((4, 4, 2), np.uint8)], r"expected \(h, w\)"),
+        ([np.full((4, 4), 3.0)], r"\[0, 1\]"),
+        ([np.full((4, 4), np.nan)], r"\[0, 1\]"),
+    ],
+)
+def test_what_is_no_image_is_refused(source, expected):
+    with pytest.raises(InputError, match=expected):
+        open_images(source, 1)
+
+
+def test_an_empty_folder_and_a_broken_file_are_named(tmp_path):
+    with pytest.raises(InputError, match="no images in"):
+        open_images(tmp_path, 1)
+    (tmp_path / "broken.png").write_text("not a picture")
+    with pytest.raises(InputError, match=r"broken\.png"):
+        open_images(tmp_path, 1)
+
+
+def test_images_smaller_than_the_patch_are_refused():
+    with pytest.raises(UsageError, match="expected at least patch=64"):
+        batches(open_images(pictures(), 1), NOISE, batch=1, patch=64, seed=0)

@@ -1,0 +1,84 @@
+"""Losses, metrics and schedules against hand-computed values."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.training.losses import PSNR, Charbonnier, L1L2, WithRangePenalty, make_loss
+from zoo.training.optimizers import Schedule, make_optimizer
+
+CLEAN = np.zeros((1, 1, 2, 1), np.float32)
+OTHER = np.array([0.5, -1.5], np.float32).reshape(CLEAN.shape)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (make_loss("l1"), 1.0),
+        (make_loss("l2"), (0.25 + 2.25) / 2),
+        (make_loss("l1l2"), 1.25 + 0.1 * 1.0),
+        (L1L2(2, 3), 2 * 1.25 + 3 * 1.0),
+        (Charbonnier(0.5), (np.sqrt(0.5) + np.sqrt(2.5)) / 2 - 0.5),
+        (WithRangePenalty(L1L2(0, 1), 2.0), 1.0 + 2 * (0 + 2.25) / 2),
+        (make_loss("l1", range_penalty=1.0), 1.0 + 2.25 / 2),
+    ],
+)
+def test_a_loss_has_its_value_and_survives_saving(loss, expected):
+    assert float(loss(CLEAN, OTHER)) == pytest.approx(expected, rel=1e-6)
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert float(again(CLEAN, OTHER)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_range_penalty_weighs_both_sides_and_nothing_inside():
+    penalty = WithRangePenalty(L1L2(0, 1e-9), 1.0)
+    values = np.array([-0.5, 0.0, 1.0, 1.5], np.float32).reshape(1, 1, 4, 1)
+    assert float(penalty(values, values)) == pytest.approx((0.25 + 0.25) / 4, rel=1e-4)
+
+
+def test_psnr_is_of_the_clipped_output():
+    metric = PSNR()
+    metric.update_state(np.ones((2, 4, 4, 1), np.float32), np.full((2, 4, 4, 1), 0.9, np.float32))
+    assert float(metric.result()) == pytest.approx(20, abs=1e-4)
+    metric.reset_state()
+    metric.update_state(np.ones((1, 4, 4, 1), np.float32), np.full((1, 4, 4, 1), 1.7, np.float32))
+    assert float(metric.result()) == pytest.approx(120, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at", "share"),
+    [
+        (Schedule("constant"), 0.9, 1.0),
+        (Schedule("step"), 0.74, 1.0),
+        (Schedule("step"), 0.75, 0.1),
+        (Schedule("cosine"), 0.0, 1.0),
+        (Schedule("cosine"), 0.5, 0.505),
+        (Schedule("cosine"), 1.0, 0.01),
+        (Schedule("halving", every=1000), 0.1, 0.25),
+        (Schedule("constant", warmup=100), 0.1, 0.5),
+    ],
+)
+def test_the_steplength_follows_its_schedule(schedule, at, share):
+    assert schedule(step=49, images=2500, progress=at) == pytest.approx(share)
+
+
+def test_weight_decay_is_decoupled_and_leaves_biases_alone():
+    dense = keras.layers.Dense(1)
+    dense.build((None, 1))
+    dense.bias.assign([2.0])
+    dense.kernel.assign([[2.0]])
+    optimizer = make_optimizer("sgd", learning_rate=0.1, weight_decay=0.5, ema=0)
+    optimizer.apply([np.zeros((1, 1), np.float32), np.zeros(1, np.float32)], dense.trainable_variables)
+    assert float(dense.kernel.numpy()[0, 0]) == pytest.approx(2 * (1 - 0.1 * 0.5))
+    assert float(dense.bias.numpy()[0]) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda: L1L2(0, 0), lambda: Charbonnier(0), lambda: Schedule("linear"), lambda: Schedule(warmup=-1),
+              lambda: make_loss("huber"), lambda: make_optimizer("adam", -1, 0, 0)]
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(wrong):
+    with pytest.raises(UsageError, match="expected"):
+        wrong()
