@@ -12,7 +12,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from zoo.errors import EntryError, UsageError
 
@@ -58,19 +58,22 @@ class Pretrained:
 
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str]) -> Pretrained:
-        """Read an entry's facts. Raises EntryError where entry.json is missing, damaged or incomplete."""
-        path = Path(folder) / ENTRY_FILE
-        wanted = {field.name for field in fields(cls)} - {"folder"}
+        """Read an entry's facts; fields that this version does not know are left aside.
+
+        Raises:
+            EntryError: entry.json is missing, damaged or incomplete.
+        """
+        path = Path(folder).absolute() / ENTRY_FILE
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise EntryError(f"no {ENTRY_FILE} in {str(folder)!r}; expected the folder of a pretrained entry") from error
-        except (OSError, ValueError) as error:
-            raise EntryError(f"{str(path)!r} cannot be read ({error}); reinstall or publish the entry again") from error
-        if not isinstance(facts, dict) or set(facts) != wanted:
-            odd = ", ".join(sorted(wanted ^ set(facts))) if isinstance(facts, dict) else "not an object"
-            raise EntryError(f"{str(path)!r} does not have the expected fields ({odd}); publish the entry again")
-        return cls(**facts, folder=Path(folder))
+            raise EntryError(f"no {ENTRY_FILE} in {str(folder)!r}; expected the folder of an entry") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise EntryError(f"{str(path)!r} cannot be read ({error}); reinstall or publish again") from error
+        if wrong := _wrong(facts):
+            raise EntryError(f"{str(path)!r} is damaged or incomplete: {wrong}; reinstall or publish again")
+        known = {field.name: facts[field.name] for field in fields(cls) if field.name != "folder"}
+        return cls(**known, folder=path.parent)
 
     def to_json(self) -> str:
         """The text of entry.json."""
@@ -92,10 +95,31 @@ class Pretrained:
             raise EntryError(f"{str(path)!r} cannot be read ({error.strerror}); reinstall or publish again") from error
         if found != self.files[name]:
             raise EntryError(
-                f"{str(path)!r} is damaged: SHA-256 {found[:12]}…, expected {self.files[name][:12]}…; reinstall or "
-                "publish again"
+                f"{str(path)!r} is damaged: its SHA-256 is {found}, expected {self.files[name]}; reinstall or publish again"
             )
         return path
+
+
+def _wrong(facts: Any) -> str:
+    """What is wrong with the content of an entry.json; empty if nothing is."""
+    if not isinstance(facts, dict):
+        return f"expected an object, not {type(facts).__name__}"
+    types = {name: get_origin(hint) or hint for name, hint in get_type_hints(Pretrained).items() if name != "folder"}
+    if missing := sorted(set(types) - set(facts)):
+        return f"without {', '.join(missing)}"
+    for name, wanted in types.items():
+        accepted = (int, float) if wanted is float else wanted
+        if not isinstance(facts[name], accepted) or (wanted is not bool and isinstance(facts[name], bool)):
+            return f"{name} is a {type(facts[name]).__name__}, expected {wanted.__name__}"
+    if facts["channels"] not in (1, 3):
+        return f"channels is {facts['channels']}, expected 1 or 3"
+    if facts["multiple_of"] < 1 or facts["halo"] < 0:
+        return f"multiple_of is {facts['multiple_of']} and halo {facts['halo']}, expected at least 1 and 0"
+    for name, digest in facts["files"].items():
+        # A name that leads out of the folder could make an entry from elsewhere read any file.
+        if not isinstance(digest, str) or name != Path(name).name:
+            return f"files has {name!r}: {digest!r}, expected the name of a file in the folder, and its SHA-256"
+    return ""
 
 
 def sha256(path: Path) -> str:
@@ -139,13 +163,13 @@ def describe(name: str | os.PathLike[str]) -> Pretrained:
     Raises:
         UsageError: Neither a shipped name nor a folder with an entry. EntryError: A damaged entry.json.
     """
-    entries = shipped()
-    if (folder := entries.get(os.fspath(name))) is not None:
+    entries, name = shipped(), os.fspath(name)
+    if (folder := entries.get(name)) is not None:
         return Pretrained.from_folder(folder)
-    if Path(name).is_dir():
+    if name and os.path.isdir(name):
         return Pretrained.from_folder(name)
-    near = difflib.get_close_matches(os.fspath(name), entries, n=3, cutoff=0.4) or list(entries)[:3]
+    near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4) or list(entries)[:3]
     raise UsageError(
-        f"unknown entry {os.fspath(name)!r}; expected a folder with an {ENTRY_FILE} or a name of `zoo list`"
+        f"unknown entry {name!r}; expected a folder with an {ENTRY_FILE} or a name of `zoo list`"
         + (f", such as {', '.join(near)}" if near else "")
     )

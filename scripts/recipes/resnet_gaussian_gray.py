@@ -10,7 +10,7 @@ RECIPE = Recipe(
     architecture="resnet",
     config={"channels": 1},
     noise="gaussian:0-55",
-    fit={"minutes": 84, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "validate_every": 2000},
+    fit={"minutes": 84, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "ema": 0.999, "validate_every": 2000},
     mixed_precision="mixed_bfloat16",
 )
 

@@ -34,7 +34,7 @@ class Recipe:
 # The course's comparison is one of architectures: everything else is equal, to the step.
 COMPARISON: dict[str, Any] = {
     "noise": "gaussian:0-55",
-    "fit": {"steps": 16_000, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "validate_every": 2000},
+    "fit": {"steps": 16_000, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "ema": 0.999, "validate_every": 2000},
     "mixed_precision": "mixed_bfloat16",
 }
 
@@ -44,7 +44,7 @@ def train_entry(recipe: Recipe) -> None:
     parser = argparse.ArgumentParser(description=recipe.notes or recipe.name)
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
-    parser.add_argument("--start", type=Path, help="weights to start from instead of the recipe's entry (.weights.h5)")
+    parser.add_argument("--start", type=Path, help="a gray model's .weights.h5 to start from")
     parser.add_argument("--resume", action="store_true", help="continue the run")
     args = parser.parse_args()
     if args.data is None:
@@ -59,7 +59,7 @@ def train_entry(recipe: Recipe) -> None:
     if recipe.mixed_precision:
         keras.config.set_dtype_policy(recipe.mixed_precision)
     model = zoo.build(recipe.architecture, **recipe.config)
-    if recipe.start and not args.resume:
+    if (args.start or recipe.start) and not args.resume:
         facts = None if args.start else zoo.describe(recipe.start)
         source = zoo.build(recipe.architecture, **(facts.config if facts else {**recipe.config, "channels": 1}))
         source.load_weights(facts.file("model.weights.h5") if facts else args.start)

@@ -114,7 +114,7 @@ def resnet(
     *,
     channels: int = 1,
     widths: Sequence[int] = (32, 80, 160),
-    encoder_depths: Sequence[int] = (1, 2, 2),
+    encoder_depths: Sequence[int] = (0, 2, 2),
     decoder_depths: Sequence[int] = (1, 1),
     scale: float = 1.0,
     skips: bool = True,
@@ -135,7 +135,8 @@ def resnet(
 
     Args:
         widths: Features per level, at 1/2, 1/4, 1/8 ... of the size.
-        encoder_depths: Residual blocks per level on the way down; the last number is the bottom's.
+        encoder_depths: Residual blocks per level on the way down; the first may be 0 (the stem alone), the last
+            number is the bottom's.
         decoder_depths: Residual blocks per level on the way up, in the order of ``widths`` (without the bottom).
         scale: Features inside a block, as a multiple of those it gives out.
         skips: Add each encoder level to the decoder's level of the same size.
@@ -146,7 +147,7 @@ def resnet(
     Raises:
         UsageError: An argument that does not fit.
     """
-    check_sizes(channels, tuple(widths), min(encoder_depths, default=0))
+    check_sizes(channels, tuple(widths), min([*encoder_depths[1:], *decoder_depths], default=1))
     if len(encoder_depths) != len(widths) or len(decoder_depths) != len(widths) - 1:
         raise UsageError(
             f"{len(widths)} widths with {len(encoder_depths)} encoder_depths and {len(decoder_depths)} decoder_depths; "

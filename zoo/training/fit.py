@@ -36,7 +36,8 @@ def fit(
     learning_rate: float = 1e-3,
     schedule: str | Schedule = "cosine",
     weight_decay: float = 0.0,
-    ema: float = 0.999,
+    clip_norm: float | None = 1.0,
+    ema: float = 0.99,
     validate_every: int = 1000,
     validation_images: int = 16,
     validation_side: int = 256,
@@ -63,7 +64,7 @@ def fit(
         range_penalty: Weight of the penalty on values outside [0, 1].
         optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw".
         learning_rate, schedule: The peak of the steplength; "constant", "step", "halving", "cosine" or a Schedule.
-        weight_decay, ema: See :func:`zoo.training.optimizers.make_optimizer`.
+        weight_decay, clip_norm, ema: See :func:`zoo.training.optimizers.make_optimizer`.
         validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
         seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
         progress: Show a progress bar on standard error.
@@ -96,7 +97,7 @@ def fit(
     strategy = getattr(model, "distribute_strategy", None)
     with strategy.scope() if strategy is not None else nullcontext():
         model.compile(
-            optimizer=make_optimizer(optimizer, learning_rate, weight_decay, ema),
+            optimizer=make_optimizer(optimizer, learning_rate, weight_decay, ema, clip_norm),
             loss=make_loss(loss, range_penalty),
             metrics=[PSNR()],
             # On a CPU, TensorFlow's own kernels are faster than what XLA makes of them.

@@ -19,7 +19,9 @@ OPTIMIZERS = {
 }
 
 
-def make_optimizer(name: str, learning_rate: float, weight_decay: float, ema: float) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    name: str, learning_rate: float, weight_decay: float = 0.0, ema: float = 0.0, clip_norm: float | None = None
+) -> keras.optimizers.Optimizer:
     """A Keras optimizer by name.
 
     Args:
@@ -28,15 +30,21 @@ def make_optimizer(name: str, learning_rate: float, weight_decay: float, ema: fl
         weight_decay: Share of each weight taken away per step, times the steplength, apart from the gradient
             (decoupled: Loshchilov & Hutter 2019). Biases and normalizations are left alone. 0 for none.
         ema: Momentum of the exponential moving average of the weights, which is what is validated and kept; 0 for none.
+        clip_norm: Longest gradient, over all weights together; longer ones are shortened (Pascanu et al. 2013). One odd
+            batch can otherwise undo hours, the smaller the batch the sooner. None for no limit.
     """
     if name not in OPTIMIZERS:
         raise UsageError(f"unknown optimizer {name!r}; expected one of {', '.join(OPTIMIZERS)}")
-    if not learning_rate > 0 or weight_decay < 0 or not 0 <= ema < 1:
+    if not learning_rate > 0 or weight_decay < 0 or not 0 <= ema < 1 or not (clip_norm is None or clip_norm > 0):
         raise UsageError(
-            f"learning_rate={learning_rate!r}, weight_decay={weight_decay!r}, ema={ema!r}; expected learning_rate above "
-            "0, weight_decay of at least 0 and ema from 0 up to, but not including, 1"
+            f"learning_rate={learning_rate!r}, weight_decay={weight_decay!r}, ema={ema!r}, clip_norm={clip_norm!r}; "
+            "expected learning_rate and clip_norm above 0, weight_decay of at least 0, ema from 0 to less than 1"
         )
-    options: dict[str, object] = {"learning_rate": learning_rate, "weight_decay": weight_decay or None}
+    options: dict[str, object] = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay or None,
+        "global_clipnorm": clip_norm,
+    }
     if name == "adamw":
         options["weight_decay"] = weight_decay  # AdamW has a decay of its own where it is given none
     if ema:

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from zoo.errors import EntryError, InputError, UsageError
+from zoo.inference.denoiser import Denoiser, load
+from zoo.pretrained import Pretrained
+
+ROOT = Path(__file__).parents[2]
+Toy = Callable[..., Pretrained]
+
+
+def reference(entry: Pretrained, image: np.ndarray, **inputs: np.ndarray) -> np.ndarray:
+    """What the graph gives for float32 (h, w, c), asked without the zoo."""
+    session = onnxruntime.InferenceSession(entry.folder / "model.onnx", providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"image": image[np.newaxis], **inputs})[0])[0]
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(1, (1, 1)), (1, (37, 51)), (1, (37, 51, 1)), (3, (40, 33, 3))])
+def test_result_is_that_of_the_graph(toy: Toy, channels: int, shape: tuple[int, ...]) -> None:
+    entry = toy(channels=channels)
+    image = np.random.default_rng(1).normal(0.5, 0.4, shape).astype(np.float32)
+    before = image.copy()
+    wanted = reference(entry, image.reshape(*shape[:2], channels)).reshape(shape)
+    found = load(entry.folder, threads=1)(image)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(image, before)
+    if min(shape[:2]) > 1:
+        assert np.abs(found - image).max() > 0.01
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_whole_numbers_are_rounded_and_clipped_and_alpha_stays(toy: Toy, dtype: type) -> None:
+    entry, white = toy(channels=3), np.iinfo(dtype).max
+    image = np.random.default_rng(1).integers(0, white, (20, 30, 4), dtype=dtype, endpoint=True)
+    exact = reference(entry, (image[..., :3] / white).astype(np.float32)) * white
+    found = Denoiser(entry, threads=1)(image)
+    assert found.dtype == dtype and found.shape == image.shape
+    np.testing.assert_allclose(found[..., :3], np.clip(exact, 0, white), rtol=0, atol=0.5 + white * 1e-6)
+    assert exact.min() < -1 and exact.max() > white + 1  # there was something to clip
+    np.testing.assert_array_equal(found[..., 3], image[..., 3])
+
+
+@pytest.mark.parametrize("tile", [8, 20, "auto"])
+def test_tiled_equals_whole(toy: Toy, tile: int | str) -> None:
+    denoise = Denoiser(toy(channels=3, takes_sigma=True), threads=1)
+    image = np.random.default_rng(2).random((45, 67, 3))
+    whole = denoise(image, sigma=25, tile=None)
+    assert whole.dtype == np.float64
+    np.testing.assert_allclose(denoise(image, sigma=25, tile=tile), whole, rtol=0, atol=1e-5)
+
+
+def test_sigma_is_on_the_0_to_255_scale(toy: Toy) -> None:
+    """The toy subtracts the level that its graph receives, on the image's scale."""
+    denoise = Denoiser(toy(takes_sigma=True), threads=1)
+    image = np.full((8, 8), 0.5, np.float32)
+    np.testing.assert_allclose(denoise(image, sigma=0) - denoise(image, sigma=51), 0.2, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(denoise(image, sigma=np.float32(25)), denoise(image, sigma=25.0))
+
+
+@pytest.mark.parametrize("sigma", [None, "auto", "25", -1, 256, float("nan"), float("inf"), True, [25]])
+def test_sigma_that_does_not_fit(toy: Toy, sigma: Any) -> None:
+    denoise = Denoiser(toy(takes_sigma=True), threads=1)
+    with pytest.raises(UsageError, match="such as 25"):
+        denoise(np.zeros((4, 4), np.uint8), sigma=sigma)
+
+
+def test_sigma_is_refused_where_none_is_taken(toy: Toy) -> None:
+    with pytest.raises(UsageError, match="leave it out"):
+        Denoiser(toy(), threads=1)(np.zeros((4, 4), np.uint8), sigma=25)
+
+
+def test_wrong_image_and_wrong_tile(toy: Toy) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    with pytest.raises(InputError, match="colour image"):
+        denoise(np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(UsageError, match="tile=0"):
+        denoise(np.zeros((4, 4), np.uint8), tile=0)
+
+
+def test_threads_may_share_a_denoiser(toy: Toy) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    images = [np.random.default_rng(i).random((20 + i, 30), np.float32) for i in range(24)]
+    alone = [denoise(image, tile=16) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone, pool.map(lambda image: denoise(image, tile=16), images), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("providers", [["GPUExecutionProvider"], [], "CPUExecutionProvider", ["cuda"]])
+def test_unknown_providers(toy: Toy, providers: Any) -> None:
+    with pytest.raises(UsageError, match=r"expected a list of some of .*CPUExecutionProvider"):
+        Denoiser(toy(), providers=providers)
+
+
+def test_given_providers(toy: Toy) -> None:
+    image = np.zeros((4, 4), np.uint8)
+    entry = toy()
+    found = load(entry.folder, threads=1, providers=["CPUExecutionProvider"])(image)
+    np.testing.assert_array_equal(found, load(entry.folder, threads=1)(image))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True])
+def test_wrong_threads(toy: Toy, threads: Any) -> None:
+    with pytest.raises(UsageError, match="threads="):
+        Denoiser(toy(), threads=threads)
+
+
+def test_channels_and_name(toy: Toy) -> None:
+    denoise = load(os.path.relpath(toy(channels=3).folder))
+    assert (denoise.channels, denoise.entry.channels, repr(denoise)) == (3, 3, "Denoiser('toy-0')")
+
+
+def test_damaged_weights(toy: Toy) -> None:
+    entry = toy()
+    path = entry.folder / "model.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(EntryError, match=r"SHA-256.*expected"):
+        load(entry.folder)
+
+
+def test_a_graph_that_is_none(toy: Toy) -> None:
+    with pytest.raises(EntryError, match="cannot be run") as caught:
+        load(toy(graph=b"not a graph").folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_graph_of_another_signature(toy: Toy) -> None:
+    """The graph takes sigma, and the entry says that it does not."""
+    entry = toy(takes_sigma=True)
+    facts = json.loads(entry.to_json()) | {"takes_sigma": False}
+    (entry.folder / "entry.json").write_text(json.dumps(facts))
+    with pytest.raises(EntryError, match="expected image and denoised"):
+        load(entry.folder)
+
+
+def test_no_keras_is_imported(toy: Toy, tmp_path: Path) -> None:
+    program = """
+import sys
+import numpy as np
+import zoo
+from zoo.inference.images import read_image, write_image
+
+image, metadata = read_image(sys.argv[2])
+write_image(sys.argv[3], zoo.load(sys.argv[1])(image, tile=8), metadata)
+zoo.list_pretrained()
+heavy = {"tensorflow", "keras", "jax", "torch", "onnx"} & set(sys.modules)
+heavy |= {name for name in sys.modules if name.startswith(("zoo.training", "zoo.architectures", "export"))}
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    from zoo.inference.images import read_image, write_image
+
+    source, result = tmp_path / "in.png", tmp_path / "out.png"
+    write_image(source, np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))
+    arguments = [sys.executable, "-c", program, toy().folder, source, result]
+    subprocess.run(arguments, check=True, cwd=ROOT, timeout=60)
+    assert (read_image(result)[0] != read_image(source)[0]).any()

@@ -1,0 +1,114 @@
+"""``zoo train``: train an architecture on a folder of images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from zoo.errors import MissingExtraError, UsageError
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a denoiser on a folder of images",
+        description="Train a denoiser; the run's folder holds its weights, learning curves (PNG, CSV) and state.",
+    )
+    parser.add_argument("--architecture", required=True, metavar="NAME", help="deep, resnet, shallow, unet-skip")
+    parser.add_argument(
+        "--config", default="{}", metavar="JSON", help='arguments of the architecture, such as \'{"channels": 3}\''
+    )
+    parser.add_argument(
+        "--data", required=True, metavar="FOLDER", help="clean images, or tfds:NAME; with --noisy the clean halves of pairs"
+    )
+    parser.add_argument("--noisy", metavar="FOLDER", help="the noisy halves of pairs, with the same file names")
+    parser.add_argument(
+        "--validation", metavar="FOLDER", help="clean images to validate on (default: every tenth of --data)"
+    )
+    parser.add_argument("--noise", help="what is drawn on clean images, such as gaussian:0-55")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--steps", type=int, help="stop after so many steps")
+    budget.add_argument("--minutes", type=float, help="stop after so many minutes; the schedule follows the clock")
+    parser.add_argument("-o", "--out", required=True, metavar="FOLDER", help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out as if it had never stopped")
+    parser.add_argument("--batch", type=int, default=16, help="patches per step (16)")
+    parser.add_argument("--patch", type=int, default=64, help="side of a patch in pixels (64)")
+    parser.add_argument("--loss", default="l1l2", help="l1, l2, l1l2 (default), charbonnier")
+    parser.add_argument("--range-penalty", type=float, default=0.0, help="weight of the penalty outside [0, 1] (0)")
+    parser.add_argument("--optimizer", default="adam", help="sgd, momentum, rmsprop, adagrad, adam (default), adamw")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak of the steplength (0.001)")
+    parser.add_argument("--schedule", default="cosine", help="constant, step, halving, cosine (default)")
+    parser.add_argument("--warmup", type=int, default=0, help="steps over which the steplength rises (0)")
+    parser.add_argument("--halve-every", type=int, default=100_000, help="images, for --schedule halving (100000)")
+    parser.add_argument("--weight-decay", type=float, default=0.0, help="decoupled weight decay (0)")
+    parser.add_argument("--clip-norm", type=float, default=1.0, help="longest gradient (1)")
+    parser.add_argument("--ema", type=float, default=0.99, help="momentum of the average of the weights (0.99)")
+    parser.add_argument("--validate-every", type=int, default=1000, help="steps between validations (1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, data order, augmentation and noise (0)")
+    parser.add_argument("--mixed-precision", choices=["bfloat16", "float16"], help="compute in 16 bits")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, train, and say where the weights are."""
+    try:
+        config = json.loads(args.config)
+    except ValueError as error:
+        raise UsageError(f"--config {args.config!r} is not JSON ({error}); expected such as '{{\"channels\": 3}}'") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"--config {args.config!r}; expected a JSON object, such as '{{\"channels\": 3}}'")
+    if args.noisy and args.validation:
+        raise UsageError("--validation with --noisy: pairs are validated on every tenth pair; leave --validation out")
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("zoo train", "train") from error
+    import zoo
+
+    keras.utils.set_random_seed(args.seed)
+    if args.mixed_precision:
+        keras.config.set_dtype_policy(f"mixed_{args.mixed_precision}")
+    with _all_devices():
+        model = zoo.build(args.architecture, **config)
+    history = zoo.fit(
+        model,
+        (args.noisy, args.data) if args.noisy else args.data,
+        args.validation,
+        noise=args.noise,
+        steps=args.steps,
+        minutes=args.minutes,
+        out=args.out,
+        resume=args.resume,
+        batch=args.batch,
+        patch=args.patch,
+        loss=args.loss,
+        range_penalty=args.range_penalty,
+        optimizer=args.optimizer,
+        learning_rate=args.learning_rate,
+        schedule=zoo.Schedule(args.schedule, args.warmup, args.halve_every),
+        weight_decay=args.weight_decay,
+        clip_norm=args.clip_norm,
+        ema=args.ema,
+        validate_every=args.validate_every,
+        seed=args.seed,
+    )
+    print(f"best validation {history.best_psnr:.2f} dB at step {history.best_step}: {args.out}/best.weights.h5")
+    return 0
+
+
+def _all_devices() -> Any:
+    """The scope in which a model is spread over all GPUs, if there are several."""
+    import keras
+
+    if keras.backend.backend() == "jax" and len(keras.distribution.list_devices("gpu")) > 1:
+        return keras.distribution.DataParallel().scope()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if len(tf.config.list_physical_devices("GPU")) > 1:
+            return tf.distribute.MirroredStrategy().scope()
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,1 @@
+"""Pretrained denoisers at work: numpy, Pillow and ONNX Runtime, never Keras."""

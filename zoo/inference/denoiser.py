@@ -1,0 +1,152 @@
+"""Denoisers by name: an entry's ONNX graph, run by ONNX Runtime. No Keras."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
+
+from zoo.errors import EntryError, UsageError, ZooError
+from zoo.inference.images import from_tensor, one_line, to_tensor
+from zoo.inference.tiling import TileSize, check_tile, run_tiled
+from zoo.pretrained import Pretrained, describe
+
+MODEL_FILE = "model.onnx"
+# ONNX Runtime's exceptions have no parent of their own.
+REFUSED = (states.Fail, states.InvalidArgument, states.InvalidGraph, states.InvalidProtobuf, states.NotImplemented)
+REFUSED += (states.RuntimeException, states.EPFail, states.NoSuchFile)
+
+
+class Denoiser:
+    """A pretrained denoiser, ready to be called; several threads may call it at once.
+
+    Args:
+        entry: What to run; its ONNX file is checked (SHA-256) here, and read once.
+        threads: Processor threads per call; None leaves it to ONNX Runtime (one per core).
+        providers: ONNX Runtime's execution providers, by preference; None is the CPU.
+
+    Raises:
+        EntryError: A damaged or missing file. UsageError: Impossible ``threads`` or ``providers``.
+    """
+
+    def __init__(
+        self, entry: Pretrained, *, threads: int | None = None, providers: Sequence[str] | None = None
+    ) -> None:
+        self.entry = entry
+        self._session = _session(entry, _options(threads), _known(providers))
+
+    @property
+    def channels(self) -> int:
+        """1 for a model of gray images, 3 for colour."""
+        return self.entry.channels
+
+    def __repr__(self) -> str:
+        return f"Denoiser({self.entry.name!r})"
+
+    def __call__(
+        self, image: np.ndarray, *, sigma: float | Literal["auto"] | None = None, tile: TileSize = "auto"
+    ) -> np.ndarray:
+        """Denoise one image.
+
+        Args:
+            image: H×W, H×W×1, or H×W×2 with alpha for a gray model; H×W×3, or H×W×4 with alpha for a colour model; any
+                H, W ≥ 1. uint8, uint16, or float around [0, 1] (noise may leave that range: nothing is clipped).
+            sigma: The noise's standard deviation on the 0–255 scale, for entries that take it; None for all others.
+            tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
+                is the same (within 1e-5); the memory is not.
+
+        Returns:
+            Array of the same dtype and shape; alpha untouched; uint8 and uint16 rounded and clipped, floats not.
+
+        Raises:
+            InputError: An image that is none of these. UsageError: ``sigma`` or ``tile`` that does not fit.
+        """
+        feeds = self._check_sigma(sigma)
+        check_tile(tile)
+        tensor, form = to_tensor(image, self.channels)
+
+        def model(window: np.ndarray) -> np.ndarray:
+            try:
+                (output,) = self._session.run(["denoised"], {"image": np.ascontiguousarray(window), **feeds})
+            except REFUSED as error:
+                height, width = window.shape[1:3]
+                raise ZooError(
+                    f"ONNX Runtime failed at {height}×{width} pixels ({one_line(error)}); try a smaller tile"
+                ) from error
+            return np.asarray(output)
+
+        output = run_tiled(model, tensor, tile=tile, halo=self.entry.halo, multiple_of=self.entry.multiple_of)
+        return from_tensor(output, form)
+
+    def _check_sigma(self, sigma: float | Literal["auto"] | None) -> dict[str, np.ndarray]:
+        """The graph's further inputs."""
+        name = self.entry.name
+        if not self.entry.takes_sigma:
+            if sigma is not None:
+                raise UsageError(f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out")
+            return {}
+        if isinstance(sigma, str) and sigma == "auto":
+            raise UsageError(f"sigma='auto' is not available: give {name!r} the noise level as a number, such as 25")
+        if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
+            raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25")
+        return {"sigma": np.array([[float(sigma) / 255]], np.float32)}
+
+
+def load(
+    name: str | os.PathLike[str], *, threads: int | None = None, providers: Sequence[str] | None = None
+) -> Denoiser:
+    """A pretrained denoiser: by the name of an entry (``zoo.list_pretrained()``), or the path of an entry's folder.
+
+    Args:
+        name: Such as "resnet-gaussian-color" or "./my-denoiser".
+        threads, providers: As for :class:`Denoiser`.
+
+    Raises:
+        UsageError: An unknown name, or impossible ``threads`` or ``providers``. EntryError: A damaged entry.
+    """
+    return Denoiser(describe(name), threads=threads, providers=providers)
+
+
+def _options(threads: int | None) -> onnxruntime.SessionOptions:
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise UsageError(f"threads={threads!r}; expected a whole number from 1 on, or None for one per core")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: what matters of the warnings is raised here
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return options
+
+
+def _known(providers: Sequence[str] | None) -> list[str]:
+    """The execution providers to use, once this installation of ONNX Runtime is known to have them."""
+    wanted = ["CPUExecutionProvider"] if providers is None else list(providers)
+    available = onnxruntime.get_available_providers()
+    if isinstance(providers, str) or not wanted or any(name not in available for name in wanted):
+        raise UsageError(f"providers={providers!r}; expected a list of some of {', '.join(available)}")
+    return wanted
+
+
+def _session(
+    entry: Pretrained, options: onnxruntime.SessionOptions, providers: list[str]
+) -> onnxruntime.InferenceSession:
+    path = entry.file(MODEL_FILE)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except REFUSED as error:
+        raise EntryError(f"{str(path)!r} cannot be run ({one_line(error)}); publish the entry again") from error
+    # ONNX Runtime falls back to the CPU where a provider's drivers are missing: slow, and not what was asked for.
+    if missing := [name for name in providers if name not in session.get_providers()]:
+        raise UsageError(f"provider {', '.join(missing)} does not start here (drivers?); leave it out to use the CPU")
+    inputs = ["image", "sigma"] if entry.takes_sigma else ["image"]
+    found = sorted(node.name for node in session.get_inputs()), [node.name for node in session.get_outputs()]
+    if found != (inputs, ["denoised"]):
+        raise EntryError(
+            f"{str(path)!r} takes {', '.join(found[0])} and gives {', '.join(found[1])}; expected "
+            f"{', '.join(inputs)} and denoised: publish the entry again"
+        )
+    return session
