@@ -95,7 +95,8 @@ class Pretrained:
             raise EntryError(f"{str(path)!r} cannot be read ({error.strerror}); reinstall or publish again") from error
         if found != self.files[name]:
             raise EntryError(
-                f"{str(path)!r} is damaged: its SHA-256 is {found}, expected {self.files[name]}; reinstall or publish again"
+                f"{str(path)!r} is damaged: its SHA-256 is {found}, expected {self.files[name]}; reinstall or publish "
+                "again"
             )
         return path
 

@@ -10,7 +10,17 @@ RECIPE = Recipe(
     architecture="resnet",
     config={"channels": 1},
     noise="gaussian:0-55",
-    fit={"minutes": 84, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "ema": 0.999, "validate_every": 2000},
+    fit={
+        "minutes": 84,
+        "batch": 4,
+        "patch": 64,
+        "loss": "l1",
+        "learning_rate": 5e-4,
+        "schedule": {"kind": "cosine", "warmup": 500},
+        "clip_norm": 0.1,
+        "ema": 0.999,
+        "validate_every": 2000,
+    },
     mixed_precision="mixed_bfloat16",
 )
 

@@ -8,10 +8,10 @@ DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA).
 from __future__ import annotations
 
 import argparse
+import csv
 import os
-import shlex
-import sys
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ class Recipe:
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
     notes: str = ""
-    training_data: tuple[str, ...] = field(default=("train",))
 
 
 # The course's comparison is one of architectures: everything else is equal, to the step.
@@ -37,6 +36,26 @@ COMPARISON: dict[str, Any] = {
     "fit": {"steps": 16_000, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "ema": 0.999, "validate_every": 2000},
     "mixed_precision": "mixed_bfloat16",
 }
+
+
+def training_data(data: Path) -> dict[str, Any]:
+    """What DATA/train holds, by its SOURCES.csv: for the card, with the attribution that the licences ask for."""
+    with (data / "SOURCES.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["file"].startswith("train/")]
+    groups = Counter((row["source"], row["licence"]) for row in rows)
+    authors: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        authors.setdefault((row["source"], row["licence"]), set()).add(row["author"])
+    return {
+        "name": "openly licensed photographs",
+        "images": len(rows),
+        "megapixels": round(sum(int(row["width"]) * int(row["height"]) for row in rows) / 1e6, 1),
+        "licenses": sorted({row["licence"] for row in rows}),
+        "sources": [
+            {"source": source, "license": licence, "images": count, "authors": sorted(authors[source, licence])}
+            for (source, licence), count in sorted(groups.items())
+        ],
+    }
 
 
 def train_entry(recipe: Recipe) -> None:

@@ -337,9 +337,10 @@ def test_the_good_files_next_to_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(path)[0], np.array([[0x1234]], np.uint16))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_damaged_files_never_end_in_another_error(tmp_path: Path) -> None:
     rng, path = np.random.default_rng(0), tmp_path / "in"
-    refused = 0
+    messages = []
     for ending in (".png", ".jpg", ".tif", ".webp", ".bmp", ".ppm"):
         write_image(tmp_path / f"good{ending}", random_image((24, 31, 3), "uint8"), Metadata("", None, exif_block()))
         good = (tmp_path / f"good{ending}").read_bytes()
@@ -351,9 +352,9 @@ def test_damaged_files_never_end_in_another_error(tmp_path: Path) -> None:
             try:
                 read_image(path)
             except InputError as error:
-                assert "\n" not in str(error)
-                refused += 1
-    assert refused > 100
+                messages.append(str(error))
+    assert len(messages) > 100
+    assert not [message for message in messages if "\n" in message]
 
 
 WRONG_OUTPUTS = {
@@ -376,15 +377,16 @@ def test_wrong_outputs(tmp_path: Path, name: str) -> None:
     assert sorted(os.listdir(tmp_path)) == ["file.png", "folder.png"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_forbidden_outputs(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="permission denied"):
-        check_writable(tmp_path / "out.png")
-    tmp_path.chmod(0o700)
-    (tmp_path / "out.png").touch(0o400)
-    with pytest.raises(InputError, match="permission denied"):
-        check_writable(tmp_path / "out.png")
+def test_forbidden_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions are played, since root may write anywhere."""
+    folder, file = tmp_path / "folder", tmp_path / "file.png"
+    folder.mkdir()
+    file.touch()
+    monkeypatch.setattr(images.os, "access", lambda path, mode: Path(path) not in (folder, file))
+    for path in (folder / "out.png", file):
+        with pytest.raises(InputError, match="permission denied"):
+            check_writable(path)
+    check_writable(tmp_path / "out.png")
 
 
 @pytest.mark.parametrize(

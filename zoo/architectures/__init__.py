@@ -67,7 +67,7 @@ def encoder(model: keras.Model) -> keras.Model:
 
     if not any(layer.name == "code" for layer in model.layers):
         raise UsageError(f"model {model.name!r} has no layer named 'code'; expected a model made by zoo.build")
-    return keras.Model(model.inputs, model.get_layer("code").output, name=f"{model.name}_encoder")
+    return keras.Model(model.input, model.get_layer("code").output, name=f"{model.name}_encoder")
 
 
 def load_keras(name: str) -> keras.Model:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from zoo.errors import InputError
 
-WHITE = {"uint8": 255, "uint16": 65535}
+WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 COLOR_NAMES = {1: "gray", 3: "colour"}
 # Noise keeps the mean of an image about where it was, so no noisy picture on the [0, 1] scale comes near to this one,
 # and hardly a photograph on the 0–255 scale stays below.
@@ -70,8 +71,8 @@ def to_tensor(array: np.ndarray, channels: int) -> tuple[np.ndarray, ImageForm]:
     Raises:
         InputError: NaN, infinity, another type or shape, no pixels, or gray for colour or the other way round.
     """
-    found = channels_of(array)
-    if array.dtype.name not in WHITE and array.dtype.kind != "f":
+    found, white = channels_of(array), WHITE.get(array.dtype.newbyteorder("="))
+    if white is None and array.dtype.kind != "f":
         raise InputError(f"image of type {array.dtype}; expected uint8, uint16, or float around [0, 1]")
     if found != channels:
         raise InputError(
@@ -81,7 +82,7 @@ def to_tensor(array: np.ndarray, channels: int) -> tuple[np.ndarray, ImageForm]:
     pixels = array if array.ndim == 3 else array[..., np.newaxis]
     alpha = pixels[..., channels:] if pixels.shape[2] > channels else None
     pixels = pixels[..., :channels]
-    if (white := WHITE.get(array.dtype.name)) is not None:
+    if white is not None:
         tensor = np.divide(pixels, np.float32(white), dtype=np.float32)
     else:
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes an infinity, which is refused below
@@ -105,7 +106,7 @@ def from_tensor(tensor: np.ndarray, form: ImageForm) -> np.ndarray:
     uint8 and uint16 are rounded and clipped, floats are neither; alpha is what it was.
     """
     pixels = tensor[0]
-    if (white := WHITE.get(form.dtype.name)) is not None:
+    if (white := WHITE.get(form.dtype.newbyteorder("="))) is not None:
         pixels = pixels * np.float32(white)
         np.rint(pixels, out=pixels)
         np.clip(pixels, 0, white, out=pixels)
@@ -194,8 +195,8 @@ EXIF_HEADER = b"Exif\x00\x00"
 TIFF_STORAGE = (254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339)
 TIFF_STORAGE += (347, 512, 513, 514, 529, 530, 532, 34675)
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
-# What Pillow's decoders are known to raise on damaged files.
-DAMAGED = (OSError, SyntaxError, ValueError)
+# What Pillow's decoders and EXIF reader raise on damaged files, by accident or of purpose (found by damaging files).
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
 
 
 def read_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, Metadata]:
@@ -243,7 +244,7 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
     if image.has_transparency_data:
         mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
     array = np.array(image if image.mode == mode else image.convert(mode))
-    if array.dtype.kind == "i" and 0 <= array.min() and array.max() <= 65535:  # mode I: gray of 16 bits in PGM
+    if array.dtype.kind == "i" and array.min() >= 0 and array.max() <= 65535:  # mode I: gray of 16 bits in PGM
         array = array.astype(np.uint16)
     if array.dtype.name not in ("uint8", "uint16", "float32"):
         raise InputError(f"{str(path)!r} has values of {array.dtype}; expected 8 or 16 bits")

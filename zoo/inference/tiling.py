@@ -62,8 +62,8 @@ def split(height: int, width: int, core: int, *, halo: int, multiple_of: int) ->
     """The tiles of an image of ``height``×``width`` pixels, row by row; their cores cover it once.
 
     Args:
-        core: Side of a tile's core at most, in pixels, a multiple of ``multiple_of``. Tiles are made about equal, rather
-            than leaving a narrow one at the end that would be nearly all halo.
+        core: Side of a tile's core at most, in pixels, a multiple of ``multiple_of``. Tiles are made about equal: a
+            narrow one left at the end would be nearly all halo.
         halo: Radius in pixels within which an input pixel can change an output pixel.
         multiple_of: The model's total stride in pixels.
     """

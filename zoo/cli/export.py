@@ -1,0 +1,28 @@
+"""``zoo export``: a Keras model in another format, compared with Keras before it is put in place."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import MissingExtraError, UsageError
+
+# Format → the function of the package ``export`` that writes it.
+FORMATS = {"onnx": "to_onnx", "saved-model": "to_saved_model"}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write a model in another format",
+        description="Write a model in another format. Before the result is put in place, it is compared with the Keras "
+        "model on images of several sizes.",
+    )
+    parser.add_argument("name", metavar="NAME", help="name of an entry, its folder, or a .keras file")
+    parser.add_argument("--to", choices=sorted(FORMATS), required=True, metavar="FORMAT", help=", ".join(sorted(FORMATS)))
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", required=True, help="file (onnx) or folder (saved-model) of the result"
+    )
+    parser.set_defaults(run=run)

@@ -1,0 +1,33 @@
+"""Aligned text, as the subcommands print it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def aligned(rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Rows (the head is the first) as lines of aligned columns: the first ``left`` to the left, numbers to the right."""
+    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, wide, strict=True))).rstrip()
+        for row in rows
+    )
+
+
+def score_table(scores: Sequence[Mapping[str, Any]]) -> str:
+    """The scores of an entry: PSNR in dB and SSIM, of the noisy and of the denoised images."""
+    head = ("set", "noise", "images", "noisy dB", "dB", "noisy SSIM", "SSIM")
+    rows = [
+        (
+            row["set"],
+            row["noise"],
+            str(row["count"]),
+            f"{row['noisy_psnr']:.2f}",
+            f"{row['psnr']:.2f}",
+            f"{row['noisy_ssim']:.4f}",
+            f"{row['ssim']:.4f}",
+        )
+        for row in scores
+    ]
+    return aligned([head, *rows], left=2)
