@@ -1,7 +1,7 @@
 """Denoise Zoo: image denoisers by name.
 
-    import zoo
-    clean = zoo.load("resnet-gaussian-color")(noisy)
+import zoo
+clean = zoo.load("resnet-gaussian-color")(noisy)
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _PUBLIC = {
     "Pretrained": ("zoo.pretrained", "Pretrained"),
     "load": ("zoo.inference.denoiser", "load"),
     "Denoiser": ("zoo.inference.denoiser", "Denoiser"),
-    **{kind: ("zoo.noise", kind) for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Jpeg")},
+    **{
+        kind: ("zoo.noise", kind) for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Jpeg")
+    },
     "Mixture": ("zoo.noise", "Mixture"),
     "noise_from_name": ("zoo.noise", "noise_from_name"),
     "fit": ("zoo.training.fit", "fit"),

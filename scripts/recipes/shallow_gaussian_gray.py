@@ -1,6 +1,6 @@
-"""shallow-gaussian-gray: one of the course's comparison, which predicts the clean image; all three by the same recipe.
+"""shallow-gaussian-gray: one of the course's comparison; it predicts the clean image, all three by one recipe.
 
-    python scripts/recipes/shallow_gaussian_gray.py --data DATA
+python scripts/recipes/shallow_gaussian_gray.py --data DATA
 """
 
 from train_entry import COMPARISON, Recipe, train_entry

@@ -1,6 +1,6 @@
 """What the recipes share: train an entry by its constants, and publish it.
 
-    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--resume] [--publish-only]
+    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--start WEIGHTS] [--resume] [--publish-only]
 
 DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA).
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -33,7 +34,15 @@ class Recipe:
 # The course's comparison is one of architectures: everything else is equal, to the step.
 COMPARISON: dict[str, Any] = {
     "noise": "gaussian:0-55",
-    "fit": {"steps": 16_000, "batch": 4, "patch": 64, "loss": "l1", "learning_rate": 1e-3, "ema": 0.999, "validate_every": 2000},
+    "fit": {
+        "steps": 16_000,
+        "batch": 4,
+        "patch": 64,
+        "loss": "l1",
+        "learning_rate": 1e-3,
+        "ema": 0.999,
+        "validate_every": 2000,
+    },
     "mixed_precision": "mixed_bfloat16",
 }
 
@@ -60,35 +69,77 @@ def training_data(data: Path) -> dict[str, Any]:
 
 def train_entry(recipe: Recipe) -> None:
     """Train by ``recipe`` and the command line's paths, then publish to pretrained/NAME."""
-    parser = argparse.ArgumentParser(description=recipe.notes or recipe.name)
+    args = parse(recipe)
+    import keras
+
+    import export
+    import zoo
+
+    if not args.publish_only:
+        keras.utils.set_random_seed(0)
+        if recipe.mixed_precision:
+            keras.config.set_dtype_policy(recipe.mixed_precision)
+        model = zoo.build(recipe.architecture, **recipe.config)
+        if not args.resume:
+            start(model, recipe, args.start)
+        zoo.fit(
+            model,
+            str(args.data / "train"),
+            str(args.data / "val"),
+            noise=recipe.noise,
+            out=args.run,
+            resume=args.resume,
+            **{**recipe.fit, "schedule": zoo.Schedule(**recipe.fit.get("schedule", {}))},
+        )
+        keras.config.set_dtype_policy("float32")
+    model = zoo.build(recipe.architecture, **recipe.config)
+    model.load_weights(args.run / "best.weights.h5")
+    spent = json.loads((args.run / "run.json").read_text(encoding="utf-8"))
+    export.publish(
+        model,
+        recipe.name,
+        architecture=recipe.architecture,
+        config=recipe.config,
+        noise=recipe.noise,
+        recipe={
+            "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
+            "fit": recipe.fit,
+            "mixed_precision": recipe.mixed_precision,
+            "start": recipe.start,
+            "steps": spent["step"],
+            "minutes": round(spent["minutes"], 1),
+            "validation_psnr": spent["best_psnr"],
+            "notes": recipe.notes,
+        },
+        training_data=training_data(args.data),
+    )
+
+
+def parse(recipe: Recipe) -> argparse.Namespace:
+    """The command line of a recipe."""
+    parser = argparse.ArgumentParser(description=f"Train and publish {recipe.name}.")
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
     parser.add_argument("--start", type=Path, help="a gray model's .weights.h5 to start from")
     parser.add_argument("--resume", action="store_true", help="continue the run")
+    parser.add_argument("--publish-only", action="store_true", help="publish the best weights that the run has so far")
     args = parser.parse_args()
     if args.data is None:
         parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
+    args.data = Path(args.data)
+    return args
 
-    import keras
 
+def start(model: Any, recipe: Recipe, weights: Path | None) -> None:
+    """Give ``model`` the weights that the recipe starts from, if it starts from any."""
     import zoo
     from zoo.training.inherit import inherit
 
-    keras.utils.set_random_seed(0)
-    if recipe.mixed_precision:
-        keras.config.set_dtype_policy(recipe.mixed_precision)
-    model = zoo.build(recipe.architecture, **recipe.config)
-    if (args.start or recipe.start) and not args.resume:
-        facts = None if args.start else zoo.describe(recipe.start)
-        source = zoo.build(recipe.architecture, **(facts.config if facts else {**recipe.config, "channels": 1}))
-        source.load_weights(facts.file("model.weights.h5") if facts else args.start)
-        inherit(model, source)
-    zoo.fit(
-        model,
-        str(args.data / "train"),
-        str(args.data / "val"),
-        noise=recipe.noise,
-        out=args.run,
-        resume=args.resume,
-        **{**recipe.fit, "schedule": zoo.Schedule(**recipe.fit.get("schedule", {}))},
-    )
+    if weights is not None:
+        source = zoo.build(recipe.architecture, **{**recipe.config, "channels": 1})
+        source.load_weights(weights)
+    elif recipe.start is not None:
+        source = zoo.load_keras(recipe.start)
+    else:
+        return
+    inherit(model, source)

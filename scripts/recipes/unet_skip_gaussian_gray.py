@@ -1,6 +1,6 @@
-"""unet-skip-gaussian-gray: one of the course's comparison, which predicts the clean image; all three by the same recipe.
+"""unet-skip-gaussian-gray: one of the course's comparison; it predicts the clean image, all three by one recipe.
 
-    python scripts/recipes/unet_skip_gaussian_gray.py --data DATA
+python scripts/recipes/unet_skip_gaussian_gray.py --data DATA
 """
 
 from train_entry import COMPARISON, Recipe, train_entry

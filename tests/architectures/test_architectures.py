@@ -96,7 +96,7 @@ def test_the_output_stays_in_its_range():
     for model in wild.values():
         model.set_weights([w * 20 for w in model.get_weights()])
     sigmoid, tanh = (np.asarray(wild[o](x)) for o in ("sigmoid", "tanh"))
-    assert 0 <= sigmoid.min() and sigmoid.max() <= 1
+    assert sigmoid.min() >= 0 and sigmoid.max() <= 1
     assert tanh.min() == pytest.approx(-0.1, abs=1e-3)
     assert tanh.max() == pytest.approx(1.1, abs=1e-3)
 

@@ -38,16 +38,14 @@ def first(pipeline: tf.data.Dataset, count: int = 4) -> list:
 
 
 def same(a: list, b: list) -> bool:
-    return all(
-        np.array_equal(x, y) for x, y in zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True)
-    )
+    return all(np.array_equal(x, y) for x, y in zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_folder_an_array_and_a_file_give_the_same_images(folder, channels, monkeypatch):
     from_files = open_images(folder, channels)
     assert len(from_files) == 5 and from_files.in_memory
-    from_arrays = open_images([np.asarray(Image.open(f)) for f, in from_files.files], channels)
+    from_arrays = open_images([np.asarray(Image.open(f)) for (f,) in from_files.files], channels)
     monkeypatch.setattr(data, "CACHE_BYTES", 0)
     uncached = open_images(str(folder), channels)
     assert not uncached.in_memory
@@ -124,7 +122,7 @@ def test_the_level_comes_along_where_it_is_asked_for():
 def test_augmentation_varies_and_keeps_the_range():
     patch = tf.reshape(tf.linspace(0.0, 1.0, 64), (1, 8, 8, 1))
     turned = [augment(patch, Augment(), tf.constant([0, k], tf.int64)).numpy() for k in range(64)]
-    assert all(0 <= t.min() and t.max() <= 1 for t in turned)
+    assert all(t.min() >= 0 and t.max() <= 1 for t in turned)
     plain = Augment(brightness=0, rescale=1)
     exact = {augment(patch, plain, tf.constant([0, k], tf.int64)).numpy().tobytes() for k in range(64)}
     assert len(exact) == 8  # the eight symmetries of the square

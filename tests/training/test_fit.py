@@ -43,7 +43,9 @@ def short_rounds(monkeypatch):
 
 def test_it_learns_to_denoise_and_draws_its_curves(short_rounds, tmp_path):
     model = tiny()
-    history = zoo.fit(model, PHOTOGRAPHS, steps=250, validate_every=50, out=tmp_path / "run", learning_rate=3e-3, **QUICK)
+    history = zoo.fit(
+        model, PHOTOGRAPHS, steps=250, validate_every=50, out=tmp_path / "run", learning_rate=3e-3, **QUICK
+    )
     assert history.steps == 250 and len(history.rows) == 25
     rows = read_csv(tmp_path / "run" / "curve.csv")
     assert [row["step"] for row in rows] == list(range(10, 260, 10))
@@ -221,7 +223,9 @@ BACKEND = """
 def test_jax_trains_fed_by_the_same_pipeline():
     pytest.importorskip("jax")
     program = [sys.executable, "-c", textwrap.dedent(BACKEND)]
-    done = subprocess.run(program, env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        program, env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.training.losses import PSNR, Charbonnier, L1L2, WithRangePenalty, make_loss
+from zoo.training.losses import L1L2, PSNR, Charbonnier, WithRangePenalty, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 
 CLEAN = np.zeros((1, 1, 2, 1), np.float32)

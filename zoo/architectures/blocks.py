@@ -96,7 +96,7 @@ class SigmaMap(layers.Layer):
 
 @register
 class DepthToSpace(layers.Layer):
-    """Rearrange ``block``² groups of features into ``block``×``block`` pixels (Shi et al. 2016, sub-pixel convolution)."""
+    """``block``² groups of features become ``block``×``block`` pixels (Shi et al. 2016, sub-pixel convolution)."""
 
     def __init__(self, block: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -225,7 +225,7 @@ def autoencoder(
     dropout: float,
     takes_sigma: bool,
 ) -> keras.Model:
-    """Convolution + ReLU down to a code, and the mirror image up again; ``skips`` add each encoder level to the decoder's.
+    """Convolution + ReLU down to a code, and the mirror image up again; ``skips`` lead around the code.
 
     ``widths[0]`` is at full size, each further level at half the size of the one before, with ``depth`` convolutions.
     """

@@ -26,3 +26,26 @@ def add_parser(subparsers: Any) -> None:
         "-o", "--output", metavar="PATH", required=True, help="file (onnx) or folder (saved-model) of the result"
     )
     parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, export, and print how far the result is from Keras."""
+    try:
+        import keras
+
+        import export as exporters
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] in ("export", "zoo"):
+            raise
+        raise MissingExtraError("zoo export", "export") from error
+    import zoo
+
+    if args.name.endswith(".keras"):
+        if not Path(args.name).is_file():
+            raise UsageError(f"no such file: {args.name!r}; expected a .keras file, or a name of `zoo list`")
+        model = keras.models.load_model(args.name)
+    else:
+        model = zoo.load_keras(args.name)
+    report = getattr(exporters, FORMATS[args.to])(model, args.output)
+    print(f"{args.name} -> {args.output}\n{report}")
+    return 0

@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         "--config", default="{}", metavar="JSON", help='arguments of the architecture, such as \'{"channels": 3}\''
     )
     parser.add_argument(
-        "--data", required=True, metavar="FOLDER", help="clean images, or tfds:NAME; with --noisy the clean halves of pairs"
+        "--data", required=True, metavar="FOLDER", help="clean images (the clean halves of pairs), or tfds:NAME"
     )
     parser.add_argument("--noisy", metavar="FOLDER", help="the noisy halves of pairs, with the same file names")
     parser.add_argument(
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = json.loads(args.config)
     except ValueError as error:
-        raise UsageError(f"--config {args.config!r} is not JSON ({error}); expected such as '{{\"channels\": 3}}'") from error
+        raise UsageError(f"--config {args.config!r} is no JSON ({error}); expected such as '{{\"channels\": 3}}'") from error
     if not isinstance(config, dict):
         raise UsageError(f"--config {args.config!r}; expected a JSON object, such as '{{\"channels\": 3}}'")
     if args.noisy and args.validation:

@@ -33,7 +33,7 @@ def corrupt(noise: Noise, clean: Any, seed: Any) -> tuple[Any, Any]:
 def draw_level(level: Level, clean: Any, seed: Any, *, logarithmic: bool = False) -> Any:
     """One level per image, (n, 1, 1, 1)."""
     low, high = ends(level)
-    shape = (tf.shape(clean)[0], 1, 1, 1)
+    shape: Any = (tf.shape(clean)[0], 1, 1, 1)
     if low == high:
         return tf.fill(shape, low)
     if logarithmic:
@@ -70,7 +70,7 @@ def photons(clean: Any, peak: Any, seed: Any) -> Any:
 def _(noise: SaltPepper, clean: Any, seed: Any) -> tuple[Any, Any]:
     level, draw = split(seed, 2)
     share = draw_level(noise.percent, clean, level) / 100
-    u = tf.random.stateless_uniform((*tf.unstack(tf.shape(clean)[:3]), 1), draw)
+    u = tf.random.stateless_uniform(tf.shape(clean[..., :1]), draw)
     return tf.where(u < share, tf.cast(u < share / 2, tf.float32), clean), none(clean)
 
 
@@ -87,7 +87,7 @@ def _(noise: Blocks, clean: Any, seed: Any) -> tuple[Any, Any]:
     mask = tf.gather(mask, start[:, :1] + tf.range(height), axis=1, batch_dims=1)
     mask = tf.transpose(mask, (0, 2, 1))
     mask = tf.transpose(tf.gather(mask, start[:, 1:] + tf.range(width), axis=1, batch_dims=1), (0, 2, 1))
-    return tf.where(mask[..., None], 0.0, clean), none(clean)
+    return tf.where(tf.expand_dims(mask, -1), 0.0, clean), none(clean)
 
 
 @corrupt.register

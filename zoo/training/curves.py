@@ -9,7 +9,16 @@ from pathlib import Path
 
 from zoo.errors import MissingExtraError
 
-COLUMNS = ("step", "images", "minutes", "learning_rate", "loss", "loss_smoothed", "validation_loss", "validation_psnr")
+COLUMNS: Sequence[str] = (
+    "step",
+    "images",
+    "minutes",
+    "learning_rate",
+    "loss",
+    "loss_smoothed",
+    "validation_loss",
+    "validation_psnr",
+)
 Row = dict[str, float | int | None]
 
 

@@ -84,7 +84,7 @@ class ImageSet:
         return _decode(self.files[i], self.channels).numpy().astype(np.float32) / 255
 
     def cutter(self) -> tuple[int, Any]:
-        """How many patches a visit takes, and the function (image number, tops, lefts, height, width) → uint8 patches."""
+        """How many patches a visit takes, and the function (image number, tops, lefts, side) → uint8 patches."""
         sizes = tf.constant(self.sizes)
         if not self.in_memory:
             files = tf.constant(self.files)
@@ -123,8 +123,10 @@ def open_images(source: Source, channels: int) -> ImageSet:
     Raises:
         InputError: Nothing there, or an image that cannot be read. UsageError: pairs that do not fit, or are equal.
     """
-    if isinstance(source, tuple) and len(source) == 2 and all(isinstance(s, str | os.PathLike) for s in source):
-        return _pairs(Path(source[0]), Path(source[1]), channels)
+    if isinstance(source, tuple) and len(source) == 2:
+        noisy, clean = source
+        if isinstance(noisy, str | os.PathLike) and isinstance(clean, str | os.PathLike):
+            return _pairs(Path(noisy), Path(clean), channels)
     if isinstance(source, str) and source.startswith("tfds:"):
         return ImageSet(_tfds(source, channels), channels, paired=False)
     if isinstance(source, str | os.PathLike):
@@ -179,7 +181,8 @@ def batches(
     def visit(n: Any) -> Any:
         epoch, position = n // len(visits), n % len(visits)
         order = tf.stack([tf.cast(seed, tf.int64), epoch])
-        i = visited[tf.random.experimental.index_shuffle(position, order, len(visits) - 1)]
+        shuffle = tf.random.experimental.index_shuffle  # pyright: ignore[reportAttributeAccessIssue]
+        i = visited[shuffle(position, order, len(visits) - 1)]
         keys = tf.random.split(tf.stack([tf.cast(seed, tf.int64), n]), 3)
         scale = tf.random.stateless_uniform((), keys[0], 1, augmentation.rescale)
         side = tf.minimum(tf.cast(tf.round(patch * scale), tf.int64), tf.reduce_min(sizes[i]))
@@ -213,7 +216,7 @@ def batches(
 
 
 def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
-    """Flips left/right and up/down, transposition, and brightness, drawn once per call; float32 (n, p, p, c) in [0, 1]."""
+    """Flips, transposition and brightness, drawn once per call; patches float32 (n, p, p, c) in [0, 1]."""
     coin = tf.random.stateless_uniform((4,), seed)
     if augmentation.flip:
         patches = tf.cond(coin[0] < 0.5, lambda: tf.reverse(patches, [1]), lambda: patches)
@@ -271,7 +274,9 @@ def _files(folder: Path) -> list[Path]:
 def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
     left, right = ({f.relative_to(d).with_suffix(""): f for f in _files(d)} for d in (noisy, clean))
     if odd := sorted(map(str, left.keys() ^ right.keys())):
-        raise UsageError(f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names")
+        raise UsageError(
+            f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
+        )
     images = ImageSet([(left[name], right[name]) for name in sorted(left)], channels, paired=True)
     for i, (a, _) in enumerate(images.files):
         pair = images.image(i)
@@ -291,7 +296,9 @@ def _tfds(source: str, channels: int) -> list[np.ndarray]:
     try:
         data = tfds.load(name, split=split or "train", download=False)
     except (tfds.core.DatasetNotFoundError, AssertionError, ValueError) as error:
-        raise InputError(f"no prepared data set {source!r} ({str(error).splitlines()[0]}); run tfds build first") from error
+        raise InputError(
+            f"no prepared data set {source!r} ({str(error).splitlines()[0]}); run tfds build first"
+        ) from error
     return [_array(item["image"], channels) for item in tfds.as_numpy(data)]
 
 
@@ -301,7 +308,8 @@ def _array(image: np.ndarray, channels: int) -> np.ndarray:
         image = image[..., None]
     if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.dtype not in (np.uint8, np.float32, np.float64):
         raise InputError(
-            f"array of shape {image.shape} and type {image.dtype}; expected (h, w), (h, w, 1) or (h, w, 3) of uint8 or float"
+            f"array of shape {image.shape} and type {image.dtype}; expected (h, w), (h, w, 1) or (h, w, 3) of "
+            "uint8 or float"
         )
     if image.dtype != np.uint8:
         if not (image.min() >= 0 and image.max() <= 1):

@@ -52,7 +52,7 @@ class Guide(keras.callbacks.Callback):
             TimeRemainingColumn(),
         )
         self.bar = Progress(*columns, console=Console(stderr=True), disable=not progress)
-        self.task = self.bar.add_task("training", total=1.0, completed=run.progress)
+        self.task = self.bar.add_task("training", total=1.0)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.start()
@@ -95,7 +95,9 @@ class Guide(keras.callbacks.Callback):
             row["validation_loss"], row["validation_psnr"] = self._validate()
             run.checkpoint(self.model)
         psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
-        self.bar.update(self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}")
+        self.bar.update(
+            self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
+        )
 
     def _validate(self) -> tuple[float, float]:
         """Measure the averaged weights, and keep them if they are the best; the model goes on with the raw ones."""

@@ -1,4 +1,4 @@
-"""Losses and metrics: how far the denoised image is from the clean one. Images (n, h, w, c) float32 on the [0, 1] scale."""
+"""Losses and metrics: how far a denoised image is from the clean one, both float32 (n, h, w, c) in [0, 1]."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class Charbonnier(keras.losses.Loss):
 class WithRangePenalty(keras.losses.Loss):
     """Another loss + weight·(x²·[x<0] + (x−1)²·[x>1]): a pull back into the range, where clipping has no gradient."""
 
-    def __init__(self, loss: keras.losses.Loss, weight: float = 1.0, name: str = "range_penalty", **kwargs: Any) -> None:
+    def __init__(
+        self, loss: keras.losses.Loss, weight: float = 1.0, name: str = "range_penalty", **kwargs: Any
+    ) -> None:
         super().__init__(name=name, **kwargs)
         if weight < 0:
             raise UsageError(f"weight={weight!r} of the range penalty; expected at least 0")

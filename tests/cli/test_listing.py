@@ -1,0 +1,81 @@
+"""``zoo list`` and ``zoo show``: what is known of the entries."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from zoo.pretrained import describe, list_pretrained
+
+
+@pytest.fixture
+def two(blur, monkeypatch):
+    entries = {"blur-1": blur(1), "blur-3": blur(3)}
+    monkeypatch.setattr("zoo.pretrained.shipped", lambda: entries)
+    return entries
+
+
+def test_a_line_per_entry(two, zoo):
+    result = zoo("list")
+    head, *lines = result.out.splitlines()
+    assert result.status == 0
+    assert head.split() == ["name", "noise", "channels", "parameters", "kMAC/pixel", "score"]
+    assert [line.split()[:5] for line in lines] == [
+        ["blur-1", "gaussian:0-55", "1", "9", "0.0"],
+        ["blur-3", "gaussian:0-55", "3", "27", "0.0"],
+    ]
+    assert all(line.endswith("25.00 dB (ours, gaussian:25)") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--channels", "1"], ["blur-1"]),
+        (["--noise", "gaussian"], ["blur-1", "blur-3"]),
+        (["--noise", "gaussian:0-55", "--channels", "3"], ["blur-3"]),
+        (["--noise", "poisson"], []),
+        (["--architecture", "resnet"], []),
+    ],
+)
+def test_only_those_that_fit(options, names, two, zoo):
+    result = zoo("list", *options)
+    assert [line.split()[0] for line in result.out.splitlines()[1:]] == names
+    assert result.err == ("" if names else "no entry fits\n")
+    assert [entry["name"] for entry in json.loads(zoo("list", *options, "--json").out)] == names
+
+
+def test_an_entry_without_scores_says_so(two, zoo):
+    facts = json.loads((two["blur-1"] / "entry.json").read_text())
+    (two["blur-1"] / "entry.json").write_text(json.dumps({**facts, "scores": []}))
+    assert "not measured" in zoo("list").out
+    assert zoo("show", "blur-1").status == 0
+
+
+def test_the_facts_are_shown_by_name_and_by_folder(two, zoo):
+    result = zoo("show", "blur-3")
+    assert result.status == 0
+    for fact in ("blur-3", "colour", "gaussian:0-55", "27", "Apache-2.0", "nothing", "25.00", "20.20", "0.7000"):
+        assert fact in result.out
+    assert zoo("show", two["blur-3"]).out == result.out
+
+
+def test_json_is_the_entry_file(two, zoo):
+    assert zoo("show", "blur-1", "--json").out == (two["blur-1"] / "entry.json").read_text()
+
+
+def test_entries_are_shipped():
+    assert list_pretrained()
+
+
+@pytest.mark.parametrize("name", list_pretrained())
+def test_a_shipped_entry_is_shown_layer_by_layer(name, zoo):
+    result = zoo("show", name)
+    assert result.status == 0
+    entry = describe(name)
+    for layer in entry.layers:
+        numbers = f"({layer['Ni']}, {layer['No']}, {layer['d']}, {layer['s']}, {layer['p']})"
+        line = next(line for line in result.out.splitlines() if line.startswith(f"{layer['name']} "))
+        assert numbers in line
+    assert f"{sum(layer['params'] for layer in entry.layers):,}" in result.out
+    assert name in zoo("list").out

@@ -1,0 +1,68 @@
+"""``zoo noise``: named noise on a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.noise import noise_from_name
+
+
+def opened(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+@pytest.mark.parametrize("name", ["gaussian:25", "poisson:30+saltpepper:2", "jpeg:40"])
+def test_an_array_gets_the_noise_of_the_library(name, zoo, color, color_file, tmp_path):
+    result = zoo("noise", color_file, "-o", tmp_path / "noisy.npy", "--noise", name, "--seed", "3")
+    assert result.status == 0
+    expected = noise_from_name(name).sample(color.astype(np.float32) / 255, np.random.default_rng(3))
+    noisy = np.load(tmp_path / "noisy.npy")
+    assert noisy.dtype == np.float32
+    np.testing.assert_allclose(noisy, expected, atol=1e-6)
+
+
+def test_an_array_keeps_what_a_picture_clips(zoo, color, color_file, tmp_path):
+    for name in ("noisy.npy", "noisy.png"):
+        assert zoo("noise", color_file, "-o", tmp_path / name, "--noise", "gaussian:50").status == 0
+    array, picture = np.load(tmp_path / "noisy.npy"), opened(tmp_path / "noisy.png")
+    assert array.min() < -0.05
+    assert array.max() > 1.05
+    np.testing.assert_allclose(picture, np.clip(array * 255, 0, 255), atol=0.501)
+    assert np.std(array - color / 255) * 255 == pytest.approx(50, rel=0.02)
+
+
+def test_the_seed_decides(zoo, gray_file, tmp_path):
+    def noisy(seed: int) -> bytes:
+        assert zoo("noise", gray_file, "-o", tmp_path / "n.png", "--noise", "gaussian:25", "--seed", seed).status == 0
+        return (tmp_path / "n.png").read_bytes()
+
+    assert noisy(0) == noisy(0) != noisy(1)
+
+
+def test_a_range_draws_one_level_and_says_which(zoo, gray, gray_file, tmp_path):
+    result = zoo("noise", gray_file, "-o", tmp_path / "n.npy", "--noise", "gaussian:20-40")
+    level = float(result.err.split("gaussian:")[1].split(",")[0])
+    assert 20 < level < 40
+    assert np.std(np.load(tmp_path / "n.npy") - gray / 255) * 255 == pytest.approx(level, rel=0.02)
+
+
+def test_16_bits_and_alpha_stay(zoo, gray, color, tmp_path):
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    alpha = np.full((100, 120, 1), 77, np.uint8)
+    Image.fromarray(np.concatenate([color, alpha], axis=-1)).save(tmp_path / "rgba.png")
+    for name in ("deep", "rgba"):
+        zoo("noise", tmp_path / f"{name}.png", "-o", tmp_path / f"{name}-noisy.png", "--noise", "gaussian:10")
+    assert opened(tmp_path / "deep-noisy.png").dtype == np.uint16
+    rgba = opened(tmp_path / "rgba-noisy.png")
+    np.testing.assert_array_equal(rgba[..., 3:], alpha)
+    assert np.std(rgba[..., :3].astype(float) - color) == pytest.approx(10, rel=0.05)
+
+
+def test_the_input_is_not_overwritten(zoo, gray_file):
+    before = gray_file.read_bytes()
+    result = zoo("noise", gray_file, "-o", gray_file, "--noise", "gaussian:25")
+    assert result.status == 2
+    assert gray_file.read_bytes() == before
