@@ -95,7 +95,9 @@ def test_a_wrong_picture_is_refused(command, case, zoo, refused, blur, out, tmp_
 
 
 @pytest.mark.parametrize("command", ["denoise", "noise"])
-@pytest.mark.parametrize("name", ["nowhere/out.png", "nowhere/out.npy", "gray.png/out.png", "out.what", "out", "sub.npy"])
+@pytest.mark.parametrize(
+    "name", ["nowhere/out.png", "nowhere/out.npy", "gray.png/out.png", "out.what", "out", "sub.npy"]
+)
 def test_an_unwritable_output_is_refused(command, name, zoo, refused, blur, gray_file, tmp_path):
     (tmp_path / "sub.npy" / "gray.png").mkdir(parents=True)  # as a folder: OUT/gray.png would be a folder too
     options = ["--model", blur(1)] if command == "denoise" else ["--noise", "gaussian:25"]
@@ -111,7 +113,8 @@ def test_a_folder_without_permission_is_refused(name, refused, blur, gray_file):
 
 
 def test_an_unknown_model_is_refused_and_near_ones_are_named(zoo, refused, blur, gray_file, out, monkeypatch):
-    monkeypatch.setattr("zoo.pretrained.shipped", lambda: {"resnet-gaussian-gray": blur(1)})
+    entries = {"resnet-gaussian-gray": blur(1)}
+    monkeypatch.setattr("zoo.pretrained.shipped", lambda: entries)
     for name in ("resnet-gausian-gray", "nonsense", ""):
         for argv in (["denoise", gray_file, "-o", out, "--model", name], ["show", name]):
             if name or argv[0] == "show":
@@ -212,7 +215,9 @@ def test_a_reader_that_has_enough_is_no_error(blur):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
-        process = subprocess.run([sys.executable, "-c", code], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+        process = subprocess.run(
+            [sys.executable, "-c", code], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert process.stderr == ""
 
 

@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="zoo", description="Image denoisers by name: list, show, use, train, evaluate and export them.")
+    parser = Parser(prog="zoo", description="Image denoisers by name: use, train, evaluate, export them.")
     parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for subcommand in SUBCOMMANDS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.cli.options import sigma, tile, whole_number
-from zoo.errors import InputError, UsageError
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("inputs", metavar="IN", nargs="+", type=Path, help="noisy pictures")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", type=Path, required=True, help="file of the result; a folder for several pictures"
+        "-o", "--output", metavar="OUT", type=Path, required=True, help="the clean picture; a folder for several"
     )
     parser.add_argument(
         "--model", metavar="NAME", help="name of an entry (zoo list), or its folder (default: by the picture's colour)"
@@ -59,10 +59,7 @@ def run(args: argparse.Namespace) -> int:
         if target.suffix.lower() == pictures.ARRAY:
             image = pictures.as_float(image)
         model = denoiser(args.model or everyday(image))
-        try:
-            result, how = denoise(model, image, sigma=args.sigma, tile=args.tile)
-        except InputError as error:
-            raise InputError(f"{str(source)!r}: {error}") from error
+        result, how = denoise(model, image, sigma=args.sigma, tile=args.tile)
         pictures.write(target, result, metadata)
         pictures.say(f"{source} -> {target} ({model.entry.name}{how})")
     return 0

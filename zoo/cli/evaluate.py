@@ -21,7 +21,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="name of an entry, its folder, or a .keras or .onnx file")
     parser.add_argument("images", metavar="IMAGES", help="folder of clean images")
     parser.add_argument(
-        "--noise", metavar="NAME", action="append", required=True, help="such as gaussian:25; may be given several times"
+        "--noise",
+        metavar="NAME",
+        action="append",
+        required=True,
+        help="such as gaussian:25; may be repeated",
     )
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -30,11 +34,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a row per noise."""
-    from zoo.cli.tables import score_table
-    from zoo.evaluation import evaluate
     from zoo.noise import noise_from_name
 
     noises = [noise_from_name(name) for name in args.noise]  # all of them, before time is spent on the first
+    from zoo.cli.tables import score_table
+    from zoo.evaluation import evaluate
+
     rows = [
         {"set": args.images, "noise": noise.name, **asdict(evaluate(args.model, args.images, noise, seed=args.seed))}
         for noise in noises

@@ -21,7 +21,8 @@ def add_parser(subparsers: Any) -> None:
         "model on images of several sizes.",
     )
     parser.add_argument("name", metavar="NAME", help="name of an entry, its folder, or a .keras file")
-    parser.add_argument("--to", choices=sorted(FORMATS), required=True, metavar="FORMAT", help=", ".join(sorted(FORMATS)))
+    names = ", ".join(sorted(FORMATS))
+    parser.add_argument("--to", choices=sorted(FORMATS), required=True, metavar="FORMAT", help=names)
     parser.add_argument(
         "-o", "--output", metavar="PATH", required=True, help="file (onnx) or folder (saved-model) of the result"
     )

@@ -12,7 +12,8 @@ from zoo.errors import UsageError
 
 # The literature's usual yardstick; an entry that was not measured with it shows its first score.
 HEADLINE = "gaussian:25"
-FACTS = ("name", "architecture", "noise", "channels", "takes_sigma", "num_params", "macs_per_pixel", "license", "scores")
+# What --json tells of each; `zoo show NAME --json` tells all.
+FACTS = ("name", "architecture", "noise", "channels", "takes_sigma", "num_params", "macs_per_pixel", "scores")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -32,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from zoo.pretrained import describe, list_pretrained
 
     if args.architecture not in (None, *architectures()):
-        raise UsageError(
-            f"unknown architecture {args.architecture!r}; expected one of {', '.join(architectures())}"
-        )
+        raise UsageError(f"unknown architecture {args.architecture!r}; expected one of {', '.join(architectures())}")
     names = list_pretrained(architecture=args.architecture, noise=args.noise, channels=args.channels)
     entries = [describe(name) for name in names]
     if args.json:

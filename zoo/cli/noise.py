@@ -8,21 +8,23 @@ from typing import Any
 
 from zoo.cli.options import whole_number
 
+EXAMPLES = (
+    "gaussian:25, poisson:30, saltpepper:5, blocks:10, camera:10,3, jpeg:50, a range that a level is drawn from "
+    "(gaussian:0-55), or several in turn (poisson:30+jpeg:60)"
+)
+
 
 def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "noise",
         help="add named noise to a picture",
-        description="Add noise to a picture. Image files are clipped and rounded to 8 bits (16 where they had 16); a .npy "
-        "output keeps the noise as it is: float32, unclipped.",
+        description="Add noise to a picture. Image files are clipped and rounded to 8 bits (16 where they had 16); an "
+        "output in .npy keeps the noise as it is: float32, not clipped.",
     )
     parser.add_argument("input", metavar="IN", type=Path, help="picture, or .npy array")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the noisy picture goes")
-    parser.add_argument(
-        "--noise", required=True, metavar="NAME", help="gaussian:25, poisson:30, saltpepper:5, blocks:10, camera:10,3, "
-        "jpeg:50; ranges (gaussian:0-55) and mixtures (poisson:30+saltpepper:2)"
-    )  # fmt: skip
+    parser.add_argument("--noise", required=True, metavar="NAME", help=EXAMPLES)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="the same seed gives the same noise (0)")
     parser.set_defaults(run=run)
 
@@ -32,7 +34,6 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from zoo.cli import pictures
-    from zoo.errors import InputError
     from zoo.inference.images import channels_of, from_tensor, to_tensor
     from zoo.noise import noise_from_name
 
@@ -42,10 +43,7 @@ def run(args: argparse.Namespace) -> int:
     pictures.check(args.output, image)
     if args.output.suffix.lower() == pictures.ARRAY:
         image = pictures.as_float(image)
-    try:
-        clean, form = to_tensor(image, channels_of(image))
-    except InputError as error:
-        raise InputError(f"{str(args.input)!r}: {error}") from error
+    clean, form = to_tensor(image, channels_of(image))
     rng = np.random.default_rng(args.seed)
     drawn = noise.draw(rng)
     noisy = from_tensor(drawn.apply(clean[0], rng)[np.newaxis], form)

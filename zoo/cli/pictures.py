@@ -22,6 +22,7 @@ from zoo.inference.images import (
     check_writable,
     one_line,
     read_image,
+    to_tensor,
     write_image,
 )
 
@@ -31,21 +32,32 @@ FLOATS = (ARRAY, ".tif", ".tiff")
 
 
 def read(path: Path) -> tuple[np.ndarray, Metadata]:
-    """The image in a file, as :func:`zoo.inference.images.read_image`; .npy too."""
-    if path.suffix.lower() != ARRAY:
-        return read_image(path)
+    """The image in a file, as :func:`zoo.inference.images.read_image`; .npy too.
+
+    Raises:
+        InputError: Nothing that a model could take; the message names the file.
+    """
+    array, metadata = (_read_array(path), Metadata("")) if path.suffix.lower() == ARRAY else read_image(path)
+    try:
+        channels = channels_of(array)
+        if array.dtype not in WHITE:
+            to_tensor(array, channels)
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from error
+    return array, metadata
+
+
+def _read_array(path: Path) -> np.ndarray:
     if not path.is_file():
-        raise InputError(f"no such file: {str(path)!r}; expected an array written by numpy.save")
+        raise InputError(f"no such file: {str(path)!r}; expected an array of numpy.save")
     try:
         with path.open("rb") as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, tokenize.TokenError) as error:
-        raise InputError(f"{str(path)!r} cannot be read ({one_line(error)}); expected what numpy.save writes") from error
-    try:
-        channels_of(array)
-    except InputError as error:
-        raise InputError(f"{str(path)!r}: {error}") from error
-    return array.astype(array.dtype.newbyteorder("="), copy=False), Metadata("")
+        raise InputError(
+            f"{str(path)!r} cannot be read ({one_line(error)}); expected an array of numpy.save"
+        ) from error
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def write(path: Path, array: np.ndarray, metadata: Metadata | None = None) -> None:
@@ -98,8 +110,7 @@ def fitting(path: Path, array: np.ndarray) -> np.ndarray:
         return array
     if path.suffix.lower() in FLOATS and array.ndim == 2:
         return array.astype(np.float32)
-    with np.errstate(invalid="ignore"):  # NaN is refused where the image is used, with a better message
-        return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
 
 
 def say(message: str) -> None:

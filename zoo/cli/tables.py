@@ -7,12 +7,14 @@ from typing import Any
 
 
 def aligned(rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Rows (the head is the first) as lines of aligned columns: the first ``left`` to the left, numbers to the right."""
-    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, wide, strict=True))).rstrip()
-        for row in rows
-    )
+    """Rows, the head first, as lines of aligned columns: the first ``left`` to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        cells = (c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        return "  ".join(cells).rstrip()
+
+    return "\n".join(map(line, rows))
 
 
 def score_table(scores: Sequence[Mapping[str, Any]]) -> str:

@@ -130,6 +130,7 @@ def fit(
         replicas=strategy.num_replicas_in_sync if strategy is not None else 1,
         progress=progress,
     )
+    run.make_folder()
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
     model.fit(data, initial_epoch=run.step // ROUND, epochs=2**31, steps_per_epoch=ROUND, verbose=0, callbacks=[guide])
     return run.end(model)

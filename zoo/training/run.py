@@ -62,17 +62,24 @@ class Run:
         return self.progress >= 1
 
     def begin(self, model: keras.Model) -> None:
-        """Make the folder, or take up what it holds: weights, the optimizer's state, the curves."""
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.resume:
+        """Take up what the folder holds, if the run is resumed: weights, the optimizer's state, the curves."""
+        if self.folder is None or not self.resume:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         model.load_weights(self.folder / state["last"])
         self.best_loss = state["best_loss"]
         rows = [row for row in read_csv(self.folder / "curve.csv") if int(row["step"] or 0) <= state["step"]]
         self.history = History(rows, state["best_psnr"], state["best_step"], state["step"], state["minutes"])
+
+    def make_folder(self) -> None:
+        """Make the run's folder: last of all, so that a refused run leaves nothing, but before time is spent."""
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "run.json.part").touch()
+        except OSError as error:
+            raise InputError(f"cannot write to {str(self.folder)!r} ({error.strerror}); choose another folder") from error
 
     def validated(self, model: keras.Model, loss: float, psnr: float) -> None:
         """Keep ``model``'s weights if this validation is the best one."""

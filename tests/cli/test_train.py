@@ -1,0 +1,83 @@
+"""``zoo train``: a run from the command line, continued, and refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from zoo.cli import main
+
+SMALL = '{"widths": [4, 6], "encoder_depths": [1, 1], "decoder_depths": [1]}'
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(data.camera()[::2, ::2]).save(folder / "camera.png")
+    Image.fromarray(data.coins()).save(folder / "coins.png")
+    return folder
+
+
+def train(pictures, out, *more: str) -> int:
+    return main(
+        [
+            "train",
+            "--architecture",
+            "resnet",
+            "--config",
+            SMALL,
+            "--data",
+            str(pictures),
+            "--out",
+            str(out),
+            "--batch",
+            "2",
+        ]
+        + ["--patch", "32", *more]
+    )
+
+
+def test_a_run_is_made_and_continued(pictures, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train(pictures, out, "--noise", "gaussian:0-55", "--steps", "3") == 0
+    assert "best.weights.h5" in capsys.readouterr().out
+    assert {"best.weights.h5", "curve.csv", "curve.png", "run.json"} <= {f.name for f in out.iterdir()}
+    assert train(pictures, out, "--noise", "gaussian:0-55", "--steps", "5", "--resume") == 0
+    assert json.loads((out / "run.json").read_text())["step"] == 5
+
+
+def test_pairs_are_trained_on(pictures, tmp_path):
+    noisy = tmp_path / "noisy"
+    noisy.mkdir()
+    for name in ("camera", "coins"):
+        assert (
+            main(["noise", str(pictures / f"{name}.png"), "-o", str(noisy / f"{name}.png"), "--noise", "gaussian:25"])
+            == 0
+        )
+    assert train(pictures, tmp_path / "run", "--noisy", str(noisy), "--steps", "2") == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "said"),
+    [
+        (["--noise", "gaussian:25"], 2, "--steps --minutes"),
+        (["--noise", "gauss", "--steps", "2"], 2, "unknown noise"),
+        (["--noise", "gaussian:0", "--steps", "2"], 2, "learn to copy"),
+        (["--steps", "2"], 2, "expected"),
+        (["--noise", "gaussian:25", "--steps", "2", "--config", "{"], 2, "no JSON"),
+        (["--noise", "gaussian:25", "--steps", "2", "--config", '{"depth": 3}'], 2, "has no argument"),
+        (["--noise", "gaussian:25", "--steps", "2", "--architecture", "vgg"], 2, "unknown architecture"),
+        (["--noise", "gaussian:25", "--steps", "2", "--data", "nowhere"], 1, "no folder"),
+        (["--noise", "gaussian:25", "--steps", "2", "--patch", "4096"], 2, "expected at least patch"),
+        (["--noise", "gaussian:25", "--steps", "2", "--resume"], 1, "no run to resume"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_and_leaves_nothing(wrong, status, said, pictures, tmp_path, capsys):
+    assert train(pictures, tmp_path / "run", *wrong) == status
+    error = capsys.readouterr().err
+    assert said in error and "Traceback" not in error
+    assert not (tmp_path / "run").exists()
