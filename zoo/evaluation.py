@@ -1,7 +1,7 @@
 """PSNR and SSIM of a denoiser over clean images, against named noise.
 
 Benchmarks as in the literature: the noise is not clipped, images are floats and taken whole, and PSNR is over the full
-frame of the output clipped to [0, 1] (not rounded to 8 bits).
+frame of the output clipped to [0, 1] (and not rounded to 8 bits).
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
+from rich.console import Console
+from rich.progress import track
 
-from zoo.errors import InputError, MissingExtraError, UsageError
+from zoo.errors import InputError, MissingExtraError, UsageError, ZooError
 from zoo.inference.denoiser import REFUSED, Denoiser, load
-from zoo.inference.images import FORMATS, one_line, read_image, to_gray, to_tensor
-from zoo.noise import Gaussian, Noise, ends, noise_from_name
+from zoo.inference.images import FORMATS, channels_of, one_line, read_image, to_gray, to_tensor
+from zoo.noise import Gaussian, Noise, noise_from_name
 
 if TYPE_CHECKING:
     import keras
 
-Model = "str | os.PathLike[str] | Denoiser | keras.Model"
-
 
 @dataclass(frozen=True)
 class Score:
-    """Means over the images.
+    """Means over images.
 
     Attributes:
-        psnr, ssim: Of the clipped output, in dB and from -1 to 1.
+        psnr, ssim: Of the clipped output, in dB and up to 1.
         count: Images.
         noisy_psnr, noisy_ssim: Of the noisy input, **not clipped**: 20.17 dB for Gaussian noise of sigma 25. Infinite
-            if there is no noise.
+            where there is no noise.
     """
 
     psnr: float
@@ -45,41 +45,235 @@ class Score:
     noisy_ssim: float
 
     def row(self) -> dict[str, float | None]:
-        """As it stands in an entry.json: rounded, and None for what is infinite."""
-        return {k: round(v, 4) if math.isfinite(v) else None for k, v in asdict(self).items()}
+        """As it stands in an entry.json: to four places, and None for infinity, which JSON does not know."""
+        return {name: round(value, 4) if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
 def evaluate(
-    name_or_model: Any,
-    images: str | os.PathLike[str] | Sequence[Any],
+    name_or_model: str | os.PathLike[str] | Denoiser | keras.Model,
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str] | np.ndarray],
     noise: str | Noise,
     seed: int = 0,
     *,
     progress: bool = False,
 ) -> Score:
-    """Measure a denoiser over clean images.
+    """Measure a denoiser over clean images: the means of :func:`evaluate_each`, which see for arguments and errors."""
+    scores = [score for _, score in evaluate_each(name_or_model, images, noise, seed, progress=progress)]
+    names = ("psnr", "ssim", "noisy_psnr", "noisy_ssim")
+    return Score(count=len(scores), **{n: float(np.mean([getattr(score, n) for score in scores])) for n in names})
+
+
+def evaluate_each(
+    name_or_model: str | os.PathLike[str] | Denoiser | keras.Model,
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str] | np.ndarray],
+    noise: str | Noise,
+    seed: int = 0,
+    *,
+    progress: bool = False,
+) -> Iterator[tuple[str, Score]]:
+    """Measure a denoiser on one clean image after another.
 
     Args:
-        name_or_model: An entry's name or folder, a Denoiser, a Keras model, or the path of a .keras or .onnx file
-            (image first, channels first or last; a second input is the noise level, as a number or as a map).
-        images: A folder, or a list of files or of arrays (uint8, uint16 or float in [0, 1]; H×W, H×W×3).
+        name_or_model: An entry's name or folder, a Denoiser, a Keras model, or the path of a .keras or .onnx file (an
+            image in and out, channels last or first; a second input is the noise level, as a number or as a map).
+        images: A folder (and those in it), or a list of files or arrays: uint8, uint16 or float in [0, 1], H×W, H×W×3
+            or with alpha, which is left aside; at least 11×11 pixels. Colour becomes gray by its luma where the model
+            is gray.
         noise: Such as "gaussian:25". Image i draws from ``numpy.random.default_rng([seed, i])``, in the order of the
-            list or of the sorted file names: the same figures each time.
+            list, or of the files' sorted paths: the same figures each time.
         seed: Of the noise.
         progress: Show a bar on standard error.
 
-    Returns:
-        Means of what :func:`evaluate_each` yields.
+    Yields:
+        The file's path in the folder (or the image's number) and its score.
 
     Raises:
-        UsageError: An unknown model or noise, or a model that takes the noise level with noise that has none.
-        InputError: No images, one that cannot be read, or gray images for a colour model. (Colour images are converted
-            to gray by their luma, where the model is gray.)
+        UsageError: An unknown model or noise, or a model that takes the noise level, with noise that is not Gaussian.
+        InputError: No images, one that cannot be read, or a gray one for a colour model.
     """
-    scores = []
-    with _bar(progress) as advance:
-        for _, score, total in _each(name_or_model, images, noise, seed):
-            scores.append(score)
-            advance(len(scores), total)
-    mean = {f.name: float(np.mean([getattr(score, f.name) for score in scores])) for f in fields(Score)}
-    return Score(**(mean | {"count": len(scores)}))
+    noise = noise_from_name(noise) if isinstance(noise, str) else noise
+    sources, model = _sources(images), _model(name_or_model)
+    if model.takes_sigma and not isinstance(noise, Gaussian):
+        raise UsageError(f"noise {noise.name!r} for a model that takes the noise level; expected such as gaussian:25")
+    steps = track(sources, noise.name, console=Console(stderr=True), transient=True, disable=not progress)
+    for i, (name, source) in enumerate(steps):
+        clean = _clean(name, source, model.channels)
+        rng = np.random.default_rng([seed, i])
+        drawn = noise.draw(rng)
+        noisy = drawn.apply(clean, rng)
+        output = model.run(noisy, drawn.sigma if isinstance(drawn, Gaussian) else None)
+        if output.shape != clean.shape or not np.isfinite(output).all():
+            raise ZooError(
+                f"the model made values of shape {output.shape} of {name} of shape {clean.shape}, "
+                f"{np.isfinite(output).mean():.0%} of them finite; expected an image of the same shape"
+            )
+        output = np.clip(output, 0, 1)
+        yield (
+            name,
+            Score(psnr(clean, output), ssim(clean, output), 1, psnr(clean, noisy), ssim(clean, noisy)),
+        )
+
+
+# ---- measures --------------------------------------------------------------------------------------------------------
+
+
+def psnr(clean: np.ndarray, image: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of images on the [0, 1] scale; infinite if they are equal."""
+    error = float(np.square(image.astype(np.float64) - clean).mean())
+    return -10 * math.log10(error) if error else math.inf
+
+
+WINDOW = 11
+
+
+def ssim(clean: np.ndarray, image: np.ndarray) -> float:
+    """Structural similarity (Wang et al. 2004, section III) of images (h, w, c) on the [0, 1] scale, up to 1.
+
+    Gaussian window of 11×11 with deviation 1.5, K1 = 0.01, K2 = 0.03, the variances of the population, over all
+    places where the window fits; for colour the mean over the channels.
+
+    Raises:
+        InputError: Less than 11×11 pixels.
+    """
+    if min(clean.shape[:2]) < WINDOW:
+        raise InputError(f"image of {clean.shape[0]}×{clean.shape[1]} pixels; SSIM needs at least {WINDOW}×{WINDOW}")
+    x, y = clean.astype(np.float64), image.astype(np.float64)
+    mean_x, mean_y = _blur(x), _blur(y)
+    var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
+    cov = _blur(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    values = (2 * mean_x * mean_y + c1) * (2 * cov + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    return float(values.mean())
+
+
+def _blur(x: np.ndarray) -> np.ndarray:
+    """By the Gaussian window along both axes, where it fits."""
+    weights = np.exp(-np.square((np.arange(WINDOW) - WINDOW // 2) / 1.5) / 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        size = x.shape[axis] - WINDOW + 1
+        x = sum(w * x[(slice(None),) * axis + (slice(k, k + size),)] for k, w in enumerate(weights))  # type: ignore[assignment]
+    return x
+
+
+# ---- images ----------------------------------------------------------------------------------------------------------
+
+
+def _sources(images: Any) -> list[tuple[str, Any]]:
+    """Name and path or array of each image."""
+    if isinstance(images, str | os.PathLike):
+        folder = Path(images)
+        if not folder.is_dir():
+            raise InputError(f"no folder {str(folder)!r}; expected a folder of clean images, or a list of files")
+        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in FORMATS)
+        sources: list[tuple[str, Any]] = [(str(file.relative_to(folder)), file) for file in files]
+    else:
+        sources = [(f"image {i}" if isinstance(s, np.ndarray) else str(s), s) for i, s in enumerate(images)]
+    if not sources:
+        raise InputError(f"no images in {images!r}; expected some ({' '.join(FORMATS)})")
+    return sources
+
+
+def _clean(name: str, source: Any, channels: int) -> np.ndarray:
+    """An image as float32 (h, w, channels)."""
+    array = source if isinstance(source, np.ndarray) else read_image(source)[0]
+    try:
+        if channels_of(array) > channels:
+            array = to_gray(array)
+        return to_tensor(array, channels)[0][0]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Any denoiser: ``run`` takes a noisy image (h, w, channels) and the noise level on the 0–255 scale."""
+
+    channels: int
+    takes_sigma: bool
+    run: Callable[[np.ndarray, Any], np.ndarray]
+
+
+def _model(source: Any) -> _Model:
+    if isinstance(source, Denoiser):
+        return _from_denoiser(source)
+    # Without importing Keras, which is not there in a base install.
+    if any(parent.__module__.partition(".")[0] == "keras" for parent in type(source).__mro__):
+        return _from_keras(source)
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(f"a {type(source).__name__} to evaluate; expected a name, a path, a Denoiser or a Keras model")
+    path = Path(source)
+    if path.suffix not in (".keras", ".onnx"):
+        return _from_denoiser(load(source))
+    if not path.is_file():
+        raise InputError(f"no such file: {str(path)!r}; expected a .keras or .onnx file")
+    return _from_keras(_read_keras(path)) if path.suffix == ".keras" else _from_onnx(path)
+
+
+def _from_denoiser(denoiser: Denoiser) -> _Model:
+    takes_sigma = denoiser.entry.takes_sigma
+    return _Model(
+        denoiser.channels, takes_sigma, lambda image, sigma: denoiser(image, sigma=sigma if takes_sigma else None)
+    )
+
+
+def _from_keras(model: Any) -> _Model:
+    takes_sigma = len(model.inputs) > 1
+
+    def run(image: np.ndarray, sigma: float) -> np.ndarray:
+        import keras
+
+        inputs = [image[None], np.array([[sigma / 255]], np.float32)] if takes_sigma else image[None]
+        return np.asarray(keras.ops.convert_to_numpy(model(inputs, training=False))[0], np.float32)
+
+    return _Model(model.inputs[0].shape[-1], takes_sigma, run)
+
+
+def _read_keras(path: Path) -> Any:
+    try:
+        import keras
+
+        import zoo.architectures.blocks  # noqa: F401  (registers the layers that the file names)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a .keras file", "train") from error
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{str(path)!r} cannot be read ({one_line(error)}); expected a model of Keras") from error
+
+
+def _from_onnx(path: Path) -> _Model:
+    """An ONNX file by the form of its inputs: ours, or the (n, c, h, w) of models converted from elsewhere."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except REFUSED as error:
+        raise InputError(f"{str(path)!r} cannot be run ({one_line(error)}); expected an ONNX model") from error
+    image, *others = session.get_inputs()
+    axis = next((a for a in (3, 1) if len(image.shape) == 4 and image.shape[a] in (1, 3)), None)
+    if axis is None or len(others) > 1 or any(len(other.shape) not in (2, 4) for other in others):
+        shapes = ", ".join(f"{i.name} {i.shape}" for i in session.get_inputs())
+        raise InputError(f"{str(path)!r} takes {shapes}; expected a batch of images, and perhaps the noise level")
+    # FFDNet looks at the picture in blocks of 2×2 pixels, and so has its map of levels at half the size.
+    half = bool(others) and len(others[0].shape) == 4 and others[0].shape[2:] != image.shape[2:]
+
+    def run(noisy: np.ndarray, sigma: float) -> np.ndarray:
+        height, width = noisy.shape[:2]
+        if half:
+            noisy = np.pad(noisy, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+        feeds = {image.name: np.ascontiguousarray(noisy if axis == 3 else noisy.transpose(2, 0, 1))[None]}
+        for other in others:
+            step = 2 if half else 1
+            shape = (1, 1) if len(other.shape) == 2 else (1, 1, noisy.shape[0] // step, noisy.shape[1] // step)
+            feeds[other.name] = np.full(shape, sigma / 255, np.float32)
+        try:
+            output = np.asarray(session.run(None, feeds)[0])[0]
+        except REFUSED as error:
+            raise ZooError(f"{str(path)!r} failed at {height}×{width} pixels ({one_line(error)})") from error
+        return (output if axis == 3 else output.transpose(1, 2, 0))[:height, :width]
+
+    return _Model(image.shape[axis], bool(others), run)

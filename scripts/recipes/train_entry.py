@@ -8,10 +8,8 @@ DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA).
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,26 +45,6 @@ COMPARISON: dict[str, Any] = {
 }
 
 
-def training_data(data: Path) -> dict[str, Any]:
-    """What DATA/train holds, by its SOURCES.csv: for the card, with the attribution that the licences ask for."""
-    with (data / "SOURCES.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["file"].startswith("train/")]
-    groups = Counter((row["source"], row["licence"]) for row in rows)
-    authors: dict[tuple[str, str], set[str]] = {}
-    for row in rows:
-        authors.setdefault((row["source"], row["licence"]), set()).add(row["author"])
-    return {
-        "name": "openly licensed photographs",
-        "images": len(rows),
-        "megapixels": round(sum(int(row["width"]) * int(row["height"]) for row in rows) / 1e6, 1),
-        "licenses": sorted({row["licence"] for row in rows}),
-        "sources": [
-            {"source": source, "license": licence, "images": count, "authors": sorted(authors[source, licence])}
-            for (source, licence), count in sorted(groups.items())
-        ],
-    }
-
-
 def train_entry(recipe: Recipe) -> None:
     """Train by ``recipe`` and the command line's paths, then publish to pretrained/NAME."""
     args = parse(recipe)
@@ -74,6 +52,7 @@ def train_entry(recipe: Recipe) -> None:
 
     import export
     import zoo
+    from export.training_data import training_data
 
     if not args.publish_only:
         keras.utils.set_random_seed(0)
@@ -109,9 +88,9 @@ def train_entry(recipe: Recipe) -> None:
             "steps": spent["step"],
             "minutes": round(spent["minutes"], 1),
             "validation_psnr": spent["best_psnr"],
-            "notes": recipe.notes,
+            "docstring": recipe.notes,
         },
-        training_data=training_data(args.data),
+        training_data=training_data(args.data / "SOURCES.csv", name="openly licensed photographs"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+import sys
 from typing import Any
 
 from zoo.cli.options import whole_number
@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
     from zoo.cli.tables import score_table
     from zoo.evaluation import evaluate
 
-    rows = [
-        {"set": args.images, "noise": noise.name, **asdict(evaluate(args.model, args.images, noise, seed=args.seed))}
-        for noise in noises
-    ]
+    rows = []
+    for noise in noises:
+        score = evaluate(args.model, args.images, noise, seed=args.seed, progress=sys.stderr.isatty())
+        rows.append({"set": args.images, "noise": noise.name, **score.row()})
     print(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else score_table(rows))
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import InputError, MissingExtraError
 
 # Format → the function of the package ``export`` that writes it.
 FORMATS = {"onnx": "to_onnx", "saved-model": "to_saved_model"}
@@ -31,22 +31,25 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and print how far the result is from Keras."""
-    try:
-        import keras
-
-        import export as exporters
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in ("export", "zoo"):
-            raise
-        raise MissingExtraError("zoo export", "export") from error
+    import export as exporters
     import zoo
 
-    if args.name.endswith(".keras"):
-        if not Path(args.name).is_file():
-            raise UsageError(f"no such file: {args.name!r}; expected a .keras file, or a name of `zoo list`")
-        model = keras.models.load_model(args.name)
-    else:
-        model = zoo.load_keras(args.name)
+    model = _read_keras(Path(args.name)) if args.name.endswith(".keras") else zoo.load_keras(args.name)
     report = getattr(exporters, FORMATS[args.to])(model, args.output)
     print(f"{args.name} -> {args.output}\n{report}")
     return 0
+
+
+def _read_keras(path: Path) -> Any:
+    try:
+        import keras
+
+        import zoo.architectures.blocks  # noqa: F401  (registers the layers that the file names)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a .keras file", "export") from error
+    if not path.is_file():
+        raise InputError(f"no such file: {str(path)!r}; expected a .keras file, or a name of `zoo list`")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{str(path)!r} cannot be read ({error}); expected a model saved by Keras") from error

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zoo.cli.tables import aligned, number
 from zoo.errors import UsageError
 
 # The literature's usual yardstick; an entry that was not measured with it shows its first score.
@@ -29,7 +30,6 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line per entry."""
     from zoo.architectures import architectures
-    from zoo.cli.tables import aligned
     from zoo.pretrained import describe, list_pretrained
 
     if args.architecture not in (None, *architectures()):
@@ -55,4 +55,4 @@ def headline(scores: Sequence[Mapping[str, Any]]) -> str:
     if not scores:
         return "not measured"
     row = next((row for row in scores if row["noise"] == HEADLINE), scores[0])
-    return f"{row['psnr']:.2f} dB ({row['set']}, {row['noise']})"
+    return f"{number(row['psnr'], 2)} dB ({row['set']}, {row['noise']})"

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(entry: Pretrained) -> dict[str, str]:
-    """Name → value, as a person reads them."""
+    """Name → value, as a person reads them (each source and author of the training data is in card.md)."""
     return {
         "name": entry.name,
         "architecture": f"{entry.architecture} {_listed(entry.config)}",
@@ -58,14 +58,15 @@ def _facts(entry: Pretrained) -> dict[str, str]:
         "files": ", ".join(entry.files),
         "folder": str(entry.folder),
         "recipe": _listed(entry.recipe),
-        "trained on": _listed(entry.training_data),
+        "trained on": _listed({name: fact for name, fact in entry.training_data.items() if name != "sources"}),
         "license": entry.license,
     }
 
 
 def _listed(facts: Mapping[str, Any]) -> str:
-    """A mapping in one line: "key value, key value"."""
-    return ", ".join(
-        f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in facts.items()
-    )
+    """What is not empty of a mapping, in one line: "key value, key value"."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in facts.items() if value not in (None, "", [], {}))
+
+
+def _value(value: Any) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

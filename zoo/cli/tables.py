@@ -25,11 +25,16 @@ def score_table(scores: Sequence[Mapping[str, Any]]) -> str:
             row["set"],
             row["noise"],
             str(row["count"]),
-            f"{row['noisy_psnr']:.2f}",
-            f"{row['psnr']:.2f}",
-            f"{row['noisy_ssim']:.4f}",
-            f"{row['ssim']:.4f}",
+            number(row["noisy_psnr"], 2),
+            number(row["psnr"], 2),
+            number(row["noisy_ssim"], 4),
+            number(row["ssim"], 4),
         )
         for row in scores
     ]
     return aligned([head, *rows], left=2)
+
+
+def number(value: float | None, places: int) -> str:
+    """A score; None is infinity, the PSNR of equal images, which JSON has no number for."""
+    return "inf" if value is None else f"{value:.{places}f}"

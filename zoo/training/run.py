@@ -79,7 +79,7 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "run.json.part").touch()
         except OSError as error:
-            raise InputError(f"cannot write to {str(self.folder)!r} ({error.strerror}); choose another folder") from error
+            raise InputError(f"cannot write to {str(self.folder)!r} ({error.strerror}); choose another place") from error
 
     def validated(self, model: keras.Model, loss: float, psnr: float) -> None:
         """Keep ``model``'s weights if this validation is the best one."""

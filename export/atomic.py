@@ -1,0 +1,72 @@
+"""Writing beside, then renaming: an artifact appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo.errors import InputError, UsageError
+
+
+@contextmanager
+def file_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A name next to ``path`` for a file that takes its place at the end, or leaves no trace if something is raised.
+
+    Raises:
+        UsageError: ``path`` is a folder. InputError: no such folder around it, or no permission.
+    """
+    path = Path(os.path.realpath(path))  # through a link, to the file that it stands for
+    if path.is_dir():
+        raise UsageError(f"output {str(path)!r} is a folder; expected the name of a file")
+    temporary = _temporary(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: str | os.PathLike[str], *, mine: Callable[[Path], bool]) -> Iterator[Path]:
+    """A new folder next to ``path`` that takes its place at the end, or leaves no trace if something is raised.
+
+    Args:
+        path: Where the folder is to be.
+        mine: Whether a folder that is there already may be replaced; an empty one always may.
+
+    Raises:
+        UsageError: ``path`` is a file, or a folder of something else. InputError: as :func:`file_beside`.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"output {str(path)!r} is a file; expected the name of a folder")
+    if path.is_dir() and any(path.iterdir()) and not mine(path):
+        raise UsageError(f"output {str(path)!r} is a folder with something else in it; choose another name")
+    temporary, old = _temporary(path), _temporary(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        # No system swaps two folders in one step; between these two lines the old one has another name.
+        if path.exists():
+            path.rename(old)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    if not path.parent.is_dir():
+        raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
+    return path.with_name(f".zoo-{secrets.token_hex(8)}.tmp")

@@ -1,0 +1,156 @@
+"""An entry's card, and the table of all scores: written from entry.json, never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from zoo.noise import noise_from_name
+from zoo.pretrained import Pretrained
+
+COLORS = {1: "gray", 3: "colour"}
+KINDS = {
+    "gaussian": "white Gaussian noise",
+    "poisson": "photon (Poisson) noise",
+    "saltpepper": "salt and pepper",
+    "blocks": "knocked-out blocks",
+    "camera": "a sensor's photon and read noise",
+    "jpeg": "JPEG compression",
+}
+HOW = (
+    "Noise is added to the float image and not clipped; images are taken whole; PSNR is over the full frame of the "
+    "clipped output, SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
+)
+SCORE_COMMAND = "python scripts/score_entries.py"
+
+
+def card(entry: Pretrained) -> str:
+    """The text of card.md (Markdown)."""
+    parts = (_what, _use, _scores, _training, _data, _limits)
+    return "\n\n".join(part(entry) for part in parts) + "\n"
+
+
+def _what(entry: Pretrained) -> str:
+    kinds = " and ".join(KINDS[kind] for kind in noise_from_name(entry.noise).kinds)
+    level = "is told the level" if entry.takes_sigma else "finds the level by itself"
+    return (
+        f"# {entry.name}\n\n"
+        f"A denoiser of {COLORS[entry.channels]} images: `{entry.architecture}`, trained on {kinds} (`{entry.noise}`); "
+        f"it {level}. {entry.num_params:,} parameters, {entry.macs_per_pixel / 1000:.1f} thousand multiply-accumulates "
+        f"per pixel; an output pixel depends on nothing further than {entry.halo} pixels away. The weights are given "
+        f"under {entry.license}."
+    )
+
+
+def _use(entry: Pretrained) -> str:
+    shape = "H×W" if entry.channels == 1 else "H×W×3"
+    sigma = ", sigma=25" if entry.takes_sigma else ""
+    note = "sigma is the noise's deviation on the 0–255 scale; " if entry.takes_sigma else ""
+    option = " --sigma 25" if entry.takes_sigma else ""
+    return (
+        "## Use\n\n```python\nimport zoo\n\n"
+        f'denoise = zoo.load("{entry.name}")\n'
+        f"clean = denoise(noisy{sigma})  # {note}{shape}: uint8, uint16, or float in [0, 1]\n```\n\n"
+        f"```\nzoo denoise noisy.png -o clean.png --model {entry.name}{option}\n```"
+    )
+
+
+def _scores(entry: Pretrained) -> str:
+    if not entry.scores:
+        return "## Scores\n\nNot measured."
+    head = ("set", "images", "noise", "noisy PSNR", "PSNR", "noisy SSIM", "SSIM")
+    rows = [
+        (
+            row["set"],
+            str(row["count"]),
+            row["noise"],
+            decibels(row["noisy_psnr"]),
+            decibels(row["psnr"]),
+            f"{row['noisy_ssim']:.4f}",
+            f"{row['ssim']:.4f}",
+        )
+        for row in entry.scores
+    ]
+    return f"## Scores\n\n{table(head, rows, left=3)}\n\n{HOW} `{SCORE_COMMAND} {entry.name}` measures them again."
+
+
+def _training(entry: Pretrained) -> str:
+    recipe = dict(entry.recipe)
+    command = f"\n\n```\n{recipe.pop('command')}\n```" if "command" in recipe else ""
+    text = f"\n\n{recipe.pop('docstring').strip()}" if "docstring" in recipe else ""
+    facts = "\n".join(f"- {key.replace('_', ' ')}: {_value(value)}" for key, value in recipe.items())
+    return f"## Recipe{text}{command}" + (f"\n\n{facts}" if facts else "")
+
+
+def _data(entry: Pretrained) -> str:
+    data = dict(entry.training_data)
+    sources = data.pop("sources", [])
+    text = f"## Training data\n\n{data_line(data)}"
+    if sources:
+        head = ("source", "licence", "images", "authors")
+        rows = [(s["source"], s["license"], str(s["images"]), "; ".join(s["authors"])) for s in sources]
+        text += (
+            f"\n\n{table(head, rows, left=2)}\n\nNone of the images is part of this entry. What a licence asks of "
+            "copies and adaptations of an image (naming the author, sharing alike) is stated as a fact about the data."
+        )
+    return text
+
+
+def data_line(data: dict[str, Any]) -> str:
+    """Name, size and licences of the training data, in one line."""
+    size = [f"{data['images']} images"] if "images" in data else []
+    size += [f"{data['megapixels']:g} megapixels"] if "megapixels" in data else []
+    licenses = [f"{name} ({count})" for name, count in data.get("licenses", {}).items()]
+    return ": ".join(filter(None, [str(data.get("name", "not stated")), ", ".join(size), ", ".join(licenses)]))
+
+
+def _limits(entry: Pretrained) -> str:
+    noise = noise_from_name(entry.noise)
+    limits = [
+        f"Trained on `{entry.noise}` (levels on the 0–255 scale where they are deviations). Beyond these levels, and "
+        "on noise of another kind, it was not measured.",
+        "The noise of its training is independent from pixel to pixel. Noise that was resized, sharpened or smoothed "
+        "afterwards (as phones and cameras do) is correlated, and is taken for detail.",
+        "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
+        "It learned from photographs; drawings, scans, text and scientific images were not among them, or hardly.",
+    ]
+    if "jpeg" not in noise.kinds:
+        limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")
+    if entry.channels == 1:
+        limits.append("Gray images only; for colour take an entry for colour rather than three passes.")
+    return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)
+
+
+def summary(entries: Iterable[Pretrained]) -> str:
+    """The scores of many entries as one table (Markdown): a row per entry and benchmark, a column per noise."""
+    entries = list(entries)
+    noises = list(dict.fromkeys(row["noise"] for entry in entries for row in entry.scores))
+    head = ("entry", "parameters", "kMAC/pixel", "set", *noises)
+    rows = []
+    for entry in entries:
+        for name in dict.fromkeys(row["set"] for row in entry.scores):
+            found = {row["noise"]: decibels(row["psnr"]) for row in entry.scores if row["set"] == name}
+            facts = f"`{entry.name}`", f"{entry.num_params:,}", f"{entry.macs_per_pixel / 1000:.1f}", name
+            rows.append((*facts, *(found.get(noise, "") for noise in noises)))
+    return f"{table(head, rows, left=1)}\n\nPSNR in dB. {HOW} Measured by `{SCORE_COMMAND}`, which writes this table."
+
+
+def decibels(value: float | None) -> str:
+    """With two places; None is infinite: no noise at all."""
+    return "∞" if value is None else f"{value:.2f}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -> str:
+    """A Markdown table; the first ``left`` columns, and those of text, to the left."""
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    numeric = [i >= left and all(not row[i] or row[i][0] in "-0123456789∞" for row in rows) for i in range(len(head))]
+    rule = ["---:" if right else "---" for right in numeric]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,161 @@
+"""``publish``: a trained model as an entry of the zoo, complete and checked, or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export.atomic import file_beside, folder_beside
+from export.card import card, data_line
+from export.onnx_file import to_onnx, zoo_version
+from export.parity import as_float32
+from zoo.architectures import build
+from zoo.architectures.accounting import account
+from zoo.errors import UsageError
+from zoo.noise import Noise, noise_from_name
+from zoo.pretrained import ENTRY_FILE, Pretrained, sha256
+
+if TYPE_CHECKING:
+    import keras
+
+WEIGHTS_FILE, ONNX_FILE, CARD_FILE = "model.weights.h5", "model.onnx", "card.md"
+
+
+def publish(
+    model: keras.Model,
+    name_or_folder: str | os.PathLike[str],
+    *,
+    architecture: str,
+    config: Mapping[str, Any],
+    noise: str | Noise,
+    recipe: Mapping[str, Any],
+    training_data: Mapping[str, Any],
+    license: str = "Apache-2.0",
+    scores: Sequence[Mapping[str, Any]] | None = None,
+) -> Pretrained:
+    """Write an entry: entry.json, card.md, model.weights.h5 (float32, without the optimizer's state), model.onnx.
+
+    Args:
+        model: What was trained.
+        name_or_folder: A name, for an entry of the package ``pretrained``; or the path of a folder (a Path, or with a
+            separator in it), whose last part is the name. An entry that is there already is replaced.
+        architecture, config: What ``zoo.build`` makes the model from. It is made again from them, and from the weights
+            as saved, and must be the model.
+        noise: What it was trained on.
+        recipe: How it was trained, by which "command": anything that JSON holds; "docstring" becomes text in the card.
+        training_data: See :func:`export.training_data.training_data`.
+        license: Of the weights, by its SPDX name.
+        scores: Rows as in an entry.json; ``scripts/score_entries.py`` measures them later.
+
+    Returns:
+        The entry, as read from its folder.
+
+    Raises:
+        UsageError: ``config`` makes another model, or the folder holds something else. ParityError: the ONNX file
+            differs from Keras. Nothing is written then, and what was there stays.
+    """
+    name, folder = _place(name_or_folder)
+    noise = noise_from_name(noise).name if isinstance(noise, str) else noise.name
+    config = _plain(config, "config")
+    with folder_beside(folder, mine=lambda found: (found / ENTRY_FILE).is_file()) as temporary:
+        rebuilt = _rebuild(as_float32(model), architecture, config, temporary / WEIGHTS_FILE)
+        data, weights = _plain(training_data, "training_data"), sha256(temporary / WEIGHTS_FILE)
+        facts = {
+            "name": name,
+            "version": zoo_version(),
+            "license": license,
+            "training_data": data_line(data),
+            "noise": noise,
+            "weights_sha256": weights,
+        }
+        to_onnx(rebuilt, temporary / ONNX_FILE, metadata=facts)
+        accounting = account(rebuilt)
+        entry = Pretrained(
+            name=name,
+            architecture=architecture,
+            config=config,
+            channels=rebuilt.inputs[0].shape[-1],
+            noise=noise,
+            takes_sigma=len(rebuilt.inputs) > 1,
+            multiple_of=accounting.multiple_of,
+            halo=accounting.halo,
+            num_params=accounting.num_params,
+            macs_per_pixel=accounting.macs_per_pixel,
+            layers=accounting.rows_json(),
+            files={WEIGHTS_FILE: weights, ONNX_FILE: sha256(temporary / ONNX_FILE)},
+            scores=[_plain(row, "scores") for row in scores or ()],
+            recipe=_plain(recipe, "recipe"),
+            training_data=data,
+            license=license,
+            folder=temporary,
+        )
+        _write(entry)
+    return Pretrained.from_folder(folder)
+
+
+def rescore(entry: Pretrained, scores: Sequence[Mapping[str, Any]]) -> Pretrained:
+    """Put measured scores into an entry's entry.json and card.md; nothing else changes."""
+    entry = dataclasses.replace(entry, scores=[_plain(row, "scores") for row in scores])
+    _write(entry)
+    return entry
+
+
+def _write(entry: Pretrained) -> None:
+    for file, text in ((ENTRY_FILE, entry.to_json()), (CARD_FILE, card(entry))):
+        with file_beside(entry.folder / file) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _place(name_or_folder: str | os.PathLike[str]) -> tuple[str, Path]:
+    """Name and folder of an entry."""
+    if isinstance(name_or_folder, str) and not re.search(r"[/\\]", name_or_folder):
+        name, folder = name_or_folder, Path(str(resources.files("pretrained"))) / name_or_folder
+    else:
+        folder = Path(name_or_folder).resolve()
+        name = folder.name
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise UsageError(f"entry name {name!r}; expected small letters and numbers joined by -, such as my-denoiser")
+    return name, folder
+
+
+def _plain(facts: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """As it comes back from JSON: tuples as lists."""
+    try:
+        return json.loads(json.dumps(dict(facts), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} does not fit into JSON ({error}); expected numbers, text, lists, dicts") from error
+
+
+def _rebuild(model: keras.Model, architecture: str, config: dict[str, Any], weights: Path) -> keras.Model:
+    """The model as others are going to build it: by its config, with its weights as saved to ``weights``."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        # Saved from a model that was never compiled: a compiled one would save its optimizer too.
+        carrier, rebuilt = build(architecture, **config), build(architecture, **config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    found, wanted = carrier.get_config()["layers"], model.get_config()["layers"]
+    if found != wanted:
+        different = [layer["name"] for layer, other in zip_longest(wanted, found) if layer and layer != other]
+        raise UsageError(
+            f"zoo.build({architecture!r}, **{config!r}) makes another model than the one that was trained (layer "
+            f"{(different or ['the last'])[0]!r} differs); expected the config of its training"
+        )
+    carrier.set_weights(model.get_weights())
+    carrier.save_weights(weights)
+    rebuilt.load_weights(weights)
+    if not all(np.array_equal(a, b) for a, b in zip(rebuilt.get_weights(), model.get_weights(), strict=True)):
+        raise UsageError(f"the weights of {model.name!r} came back changed; expected finite float32 weights")
+    return rebuilt

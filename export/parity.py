@@ -1,0 +1,181 @@
+"""Parity: an exported artifact against its Keras model, on images of several sizes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import ParityError, UsageError
+from zoo.noise import Gaussian
+
+if TYPE_CHECKING:
+    import keras
+
+Size = tuple[int, int, int]
+# (batch, height, width): the smallest, odd ones, several at once, larger than any tile's margin.
+SIZES: tuple[Size, ...] = ((1, 1, 1), (3, 7, 5), (2, 64, 64), (1, 65, 33), (1, 129, 257))
+SIGMA = 25
+TOLERANCE = 1e-5
+
+Run = Callable[[list[np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an artifact is from Keras.
+
+    Attributes:
+        max_abs, mean_abs: Of the difference between the two outputs, over all sizes, on the [0, 1] scale.
+        psnr: Of the one output against the other, in dB; infinite if they are equal.
+        change_rms: Root mean square of what the model changes in its input: a model that does nothing agrees easily.
+        sizes: (batch, height, width) of the images.
+    """
+
+    max_abs: float
+    mean_abs: float
+    psnr: float
+    change_rms: float
+    sizes: tuple[Size, ...]
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{n}×{height}×{width}" for n, height, width in self.sizes)
+        return (
+            f"against Keras: at most {self.max_abs:.1e}, on average {self.mean_abs:.1e} ({self.psnr:.0f} dB), where "
+            f"the model changes its input by {self.change_rms:.3f} RMS; sizes {sizes}"
+        )
+
+
+def check_parity(
+    model: keras.Model,
+    artifact: str | os.PathLike[str],
+    *,
+    sizes: Sequence[Size] = SIZES,
+    tolerance: float | None = TOLERANCE,
+) -> Parity:
+    """Compare an artifact with the Keras model that it was made from, on noisy images (Gaussian, sigma 25).
+
+    Args:
+        model: Takes an image (n, h, w, C), and the noise level (n, 1) if it has a second input.
+        artifact: An .onnx file, or the folder of a SavedModel, as written by this package.
+        sizes: (batch, height, width) of the images.
+        tolerance: The largest difference that is accepted anywhere; None measures only.
+
+    Raises:
+        ParityError: The outputs differ by more, or in shape. UsageError: an artifact of unknown form.
+    """
+    keras_model, other = _keras(as_float32(model)), _open(Path(artifact))
+    channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
+    differences, changes = [], []
+    for n, height, width in sizes:
+        inputs = [np.stack([noisy_scene(height, width, channels, seed) for seed in range(n)])]
+        if takes_sigma:
+            inputs.append(np.full((n, 1), SIGMA / 255, np.float32))
+        expected, found = keras_model(inputs), other(inputs)
+        if found.shape != expected.shape or found.dtype != np.float32:
+            raise ParityError(
+                f"the artifact gives {found.dtype} of shape {found.shape} for images of shape {inputs[0].shape}; "
+                f"expected float32 of shape {expected.shape}, as Keras does"
+            )
+        differences.append((found - expected).ravel())
+        changes.append((expected - inputs[0]).ravel())
+    difference, change = np.concatenate(differences).astype(np.float64), np.concatenate(changes)
+    error = float(np.square(difference).mean())
+    parity = Parity(
+        max_abs=float(np.abs(difference).max()),
+        mean_abs=float(np.abs(difference).mean()),
+        psnr=-10 * math.log10(error) if error else math.inf,
+        change_rms=float(np.sqrt(np.square(change, dtype=np.float64).mean())),
+        sizes=tuple(sizes),
+    )
+    # So written, a NaN is refused as well.
+    if tolerance is not None and not parity.max_abs <= tolerance:
+        raise ParityError(
+            f"the artifact differs from its Keras model by {parity.max_abs:.2g}; expected at most {tolerance:g} (is a "
+            "layer exported wrongly, or the artifact older than the model?)"
+        )
+    return parity
+
+
+def noisy_scene(height: int, width: int, channels: int, seed: int) -> np.ndarray:
+    """A picture of shades, edges and texture, under Gaussian noise: float32 (height, width, channels), not clipped.
+
+    On white noise alone a denoiser would have nothing to keep, and most of its features would stay silent.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / 32
+    planes = []
+    for _ in range(channels):
+        a, b, c, d = rng.uniform(-1, 1, 4)
+        shade = 0.5 + 0.2 * np.sin(a * x + b * y)
+        edges = 0.2 * ((c * np.floor(x) + d * np.floor(2 * y)) % 1 > 0.5)
+        texture = 0.1 * np.sin(20 * (c * x + d * y)) * (a * x > b * y)
+        planes.append(shade + edges + texture)
+    return Gaussian(SIGMA).sample(np.stack(planes, axis=-1), rng)
+
+
+def as_float32(model: keras.Model) -> keras.Model:
+    """The model itself if it computes in float32, else (mixed precision) a copy of it that does."""
+    import keras
+
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+
+    def exact(config: Any) -> Any:
+        if isinstance(config, dict):
+            return {key: "float32" if key == "dtype" else exact(value) for key, value in config.items()}
+        return [exact(value) for value in config] if isinstance(config, list | tuple) else config
+
+    copy = keras.models.clone_model(
+        model, clone_function=lambda layer: type(layer).from_config(exact(layer.get_config()))
+    )
+    copy.set_weights([np.asarray(weight, np.float32) for weight in model.get_weights()])
+    return copy
+
+
+def _keras(model: keras.Model) -> Run:
+    import keras
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        output = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+        return np.asarray(keras.ops.convert_to_numpy(output))
+
+    return run
+
+
+def _open(artifact: Path) -> Run:
+    if artifact.is_dir():
+        return _saved_model(artifact)
+    if artifact.is_file():
+        return _onnx(artifact)
+    raise UsageError(f"no artifact {str(artifact)!r}; expected an .onnx file or the folder of a SavedModel")
+
+
+def _onnx(path: Path) -> Run:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        return np.asarray(session.run(["denoised"], dict(zip(("image", "sigma"), inputs, strict=False)))[0])
+
+    return run
+
+
+def _saved_model(folder: Path) -> Run:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+    signature = loaded.signatures["serving_default"]
+
+    def run(inputs: list[np.ndarray]) -> np.ndarray:
+        feeds = {name: tf.constant(value) for name, value in zip(("image", "sigma"), inputs, strict=False)}
+        assert loaded is not None  # its variables live as long as it does
+        return signature(**feeds)["denoised"].numpy()
+
+    return run

@@ -1,0 +1,70 @@
+"""``zoo evaluate``: the figures of the library, as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.evaluation import evaluate
+
+
+@pytest.fixture
+def images(gray, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(2):
+        Image.fromarray(np.roll(gray, 40 * i)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_a_row_per_noise(zoo, blur, images):
+    model = blur(1)
+    result = zoo("evaluate", model, images, "--noise", "gaussian:25", "--noise", "poisson:30", "--seed", "7")
+    head, *rows = result.out.splitlines()
+    assert (result.status, result.err) == (0, "")
+    assert head.split() == ["set", "noise", "images", "noisy", "dB", "dB", "noisy", "SSIM", "SSIM"]
+    for row, noise in zip(rows, ("gaussian:25", "poisson:30"), strict=True):
+        s = evaluate(model, images, noise, seed=7)
+        figures = [f"{s.noisy_psnr:.2f}", f"{s.psnr:.2f}", f"{s.noisy_ssim:.4f}", f"{s.ssim:.4f}"]
+        assert row.split() == [str(images), noise, "2", *figures]
+
+
+def test_json_is_the_same_for_a_file(zoo, blur, images):
+    model = blur(1)
+    rows = [
+        json.loads(zoo("evaluate", name, images, "--noise", "gaussian:25", "--json").out)
+        for name in (model, model / "model.onnx")
+    ]
+    assert (
+        rows[0]
+        == rows[1]
+        == [{"set": str(images), "noise": "gaussian:25", **evaluate(model, images, "gaussian:25").row()}]
+    )
+
+
+def test_without_noise_the_baseline_is_infinite(zoo, blur, images):
+    result = zoo("evaluate", blur(1), images, "--noise", "gaussian:0")
+    assert result.out.splitlines()[1].split()[3] == "inf"
+
+
+def test_what_cannot_be_measured_is_refused(zoo, blur, images, tmp_path):
+    model = blur(1)
+    (images.parent / "empty").mkdir()
+    (images.parent / "broken").mkdir()
+    (images.parent / "broken" / "text.png").write_text("no picture")
+    for name, folder, status in [
+        (model, images.parent / "nowhere", 1),
+        (model, images.parent / "empty", 1),
+        (model, images.parent / "broken", 1),
+        ("nonsense", images, 2),
+        (tmp_path / "missing.onnx", images, 1),
+        (images.parent / "broken" / "text.png", images, 2),
+    ]:
+        result = zoo("evaluate", name, folder, "--noise", "gaussian:25")
+        assert (result.status, result.out) == (status, "")
+        assert result.err.startswith("zoo: error: ")
+        assert result.err.count("\n") == 1
+    assert zoo("evaluate", model, images, "--noise", "gaussian:25").status == 0

@@ -1,0 +1,73 @@
+"""``zoo export``: a Keras model in another format, and the comparison with Keras."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+import zoo as library
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    model = library.build("resnet", channels=3, widths=(4, 8), encoder_depths=(0, 1), decoder_depths=(1,))
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.2, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.fixture
+def file(model, tmp_path):
+    model.save(tmp_path / "mine.keras")
+    return tmp_path / "mine.keras"
+
+
+IMAGE = np.random.default_rng(1).random((1, 21, 34, 3), np.float32)
+
+
+def test_a_keras_file_becomes_onnx(zoo, model, file, tmp_path):
+    result = zoo("export", file, "--to", "onnx", "-o", tmp_path / "mine.onnx")
+    assert result.status == 0
+    assert "against Keras" in result.out
+    session = onnxruntime.InferenceSession(str(tmp_path / "mine.onnx"))
+    (out,) = session.run(["denoised"], {"image": IMAGE})
+    np.testing.assert_allclose(out, model(IMAGE).numpy(), atol=1e-5)
+
+
+def test_a_keras_file_becomes_a_saved_model(zoo, model, file, tmp_path):
+    assert zoo("export", file, "--to", "saved-model", "-o", tmp_path / "saved").status == 0
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    out = loaded.signatures["serving_default"](image=tf.constant(IMAGE))["denoised"]
+    np.testing.assert_allclose(out, model(IMAGE).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", library.list_pretrained())
+def test_a_shipped_entry_becomes_onnx(name, zoo, tmp_path):
+    assert zoo("export", name, "--to", "onnx", "-o", tmp_path / "out.onnx").status == 0
+    assert (tmp_path / "out.onnx").stat().st_size > 1000
+
+
+def test_what_cannot_be_exported_is_refused(zoo, file, tmp_path):
+    (tmp_path / "text.keras").write_text("no model")
+    (tmp_path / "cut.keras").write_bytes(file.read_bytes()[:1000])
+    (tmp_path / "taken").write_text("mine")
+    out = tmp_path / "out.onnx"
+    out.write_bytes(b"precious")
+    for name, kind, target, status in [
+        (tmp_path / "missing.keras", "onnx", out, 1),
+        (tmp_path / "text.keras", "onnx", out, 1),
+        (tmp_path / "cut.keras", "onnx", out, 1),
+        ("nonsense", "onnx", out, 2),
+        (file, "onnx", tmp_path / "nowhere" / "out.onnx", 1),
+        (file, "saved-model", tmp_path / "taken", 2),
+    ]:
+        result = zoo("export", name, "--to", kind, "-o", target)
+        assert (result.status, result.out) == (status, "")
+        assert result.err.startswith("zoo: error: ")
+        assert result.err.count("\n") == 1
+    assert out.read_bytes() == b"precious"
+    assert (tmp_path / "taken").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()

@@ -1,0 +1,112 @@
+"""Every block of code in README.md does what it says: run here in order, in one folder, with a small budget."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from glob import glob
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from zoo.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+# An hour of training becomes two steps, and two more where the run is resumed.
+BUDGETS = [
+    (r"--minutes \d+(.*--resume)", r"--steps 4\1"),
+    (r"--minutes \d+", "--steps 2"),
+    (r"minutes=\d+", "steps=2"),
+]
+
+
+def with_small_budget(text: str) -> str:
+    for pattern, replacement in BUDGETS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the reader has: a noisy picture, a photograph, and a folder of photographs."""
+    monkeypatch.chdir(tmp_path)
+    photo = data.astronaut()[:192, :192]
+    noisy = photo + np.random.default_rng(0).normal(0, 25, photo.shape)
+    Image.fromarray(photo).save("photo.png")
+    Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save("noisy.png")
+    Path("photos").mkdir()
+    for i, picture in enumerate([data.camera(), data.coffee(), data.chelsea()]):
+        Image.fromarray(picture[100:228, 100:228]).save(f"photos/{i}.png")
+    return tmp_path
+
+
+def check_make(targets: list[str]) -> None:
+    rules = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert set(targets) <= set(rules)
+
+
+def check_pip(arguments: list[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    verb, what = arguments
+    path, extras = re.fullmatch(r"(\.)(?:\[([\w,]+)\])?", what).groups()  # type: ignore[union-attr]
+    assert (verb, path) == ("install", ".")
+    assert set((extras or "").split(",")) - {""} <= set(project["optional-dependencies"])
+
+
+def run_line(line: str) -> None:
+    """One line of a shell block; one that this function does not know is an error."""
+    words = shlex.split(with_small_budget(line))
+    program, arguments = words[0], [path for word in words[1:] for path in sorted(glob(word)) or [word]]
+    if program == "zoo":
+        assert main(arguments) == 0, line
+    elif program == "mkdir":
+        for name in arguments:
+            Path(name).mkdir()
+    elif program == "make":
+        check_make(arguments)
+    else:
+        assert program == "pip", line
+        check_pip(words[1:])
+
+
+def test_every_block_runs(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert {language for language, _ in BLOCKS} == {"python", "sh"}
+    names: dict[str, object] = {}
+    for language, block in BLOCKS:
+        if language == "python":
+            exec(compile(with_small_budget(block), "README.md", "exec"), names)
+        else:
+            for line in block.splitlines():
+                run_line(line)
+    out = capsys.readouterr().out
+    assert "resnet-gaussian-gray" in out
+    assert "against Keras" in out
+    clean = names["clean"]
+    assert isinstance(clean, np.ndarray)
+    with Image.open("photo.png") as photo, Image.open("clean.png") as written:
+        assert np.mean((np.asarray(photo, float) - clean) ** 2) < 150  # the noise: 625
+        assert written.size == photo.size
+    for made in ("runs/mine/best.weights.h5", "runs/mine/curve.png", "denoiser.onnx", "fitted/saved_model.pb", "clean"):
+        assert Path(made).exists()
+
+
+def test_files_that_are_named_exist():
+    names = set(re.findall(r"`([\w./-]+\.(?:py|md|toml))`", README)) - {"card.md"}
+    assert names
+    for name in names:
+        folders = [ROOT, ROOT / "zoo" / "architectures", ROOT / "zoo" / "training"]
+        assert any((folder / name).is_file() for folder in folders), name
+
+
+def test_scores_stand_between_their_markers():
+    table = README.split("<!-- scores -->")[1].split("<!-- /scores -->")[0]
+    shipped = [folder.parent.name for folder in (ROOT / "pretrained").glob("*/entry.json")]
+    assert shipped
+    for name in shipped:
+        assert name in table
