@@ -131,9 +131,10 @@ def as_float32(model: keras.Model) -> keras.Model:
             return {key: "float32" if key == "dtype" else exact(value) for key, value in config.items()}
         return [exact(value) for value in config] if isinstance(config, list | tuple) else config
 
-    copy = keras.models.clone_model(
-        model, clone_function=lambda layer: type(layer).from_config(exact(layer.get_config()))
-    )
+    def clone(layer: Any) -> Any:
+        return type(layer).from_config(exact(layer.get_config()))
+
+    copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights([np.asarray(weight, np.float32) for weight in model.get_weights()])
     return copy
 

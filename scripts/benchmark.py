@@ -24,28 +24,19 @@ import onnxruntime
 import zoo
 from export.atomic import file_beside
 from export.card import table
+from zoo.inference.onnx_file import OnnxFile
 
 BASELINES = ("dncnn_gray25", "ffdnet_gray")
 
 
 class Contestant:
-    """A session and its input: a picture of size×size, and the noise level where the model takes one."""
+    """A model and its input, a picture of size×size; how long each run took."""
 
     def __init__(self, name: str, path: Path, threads: int, size: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        self.name, self.seconds = name, list[float]()
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        image, *others = self.session.get_inputs()
-        channels_last = image.shape[3] in (1, 3)
-        self.channels = image.shape[3 if channels_last else 1]
-        shape = (1, size, size, self.channels) if channels_last else (1, self.channels, size, size)
-        self.feeds = {image.name: np.random.default_rng(0).random(shape, dtype=np.float32)}
-        for other in others:
-            # The peers' map of levels has half the size; ours is one number.
-            shape = (1, 1) if len(other.shape) == 2 else (1, 1, size // 2, size // 2)
-            self.feeds[other.name] = np.full(shape, 25 / 255, np.float32)
+        file = OnnxFile(path, threads=threads)
+        self.name, self.channels, self.session, self.seconds = name, file.channels, file.session, list[float]()
+        image = np.random.default_rng(0).random((size, size, file.channels), dtype=np.float32)
+        self.feeds = file.feeds(image, 25)
 
     def run(self) -> None:
         began = time.perf_counter()
@@ -69,7 +60,7 @@ def results(contestants: list[Contestant], size: int) -> list[dict[str, Any]]:
     for contestant in sorted(contestants, key=lambda c: -rate[c.name]):
         name = contestant.name
         row: dict[str, Any] = {"model": name, "channels": contestant.channels}
-        row |= {"milliseconds": round(statistics.median(contestant.seconds) * 1e3, 1)}
+        row |= {"milliseconds": round(statistics.median(contestant.seconds) * 1e3, 3)}
         row |= {"megapixels_per_second": round(rate[name], 3)}
         row |= {f"times_{b}": round(rate[name] / rate[b], 2) for b in BASELINES if b in rate}
         rows.append(row)
@@ -91,10 +82,10 @@ def main() -> int:
     try:
         entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
         models = [(entry.name, entry.file("model.onnx")) for entry in entries] + [(p.stem, p) for p in peers]
+        contestants = [Contestant(name, path, args.threads, args.size) for name, path in models]
     except zoo.ZooError as error:
         print(f"benchmark: error: {error}", file=sys.stderr)
         return error.exit_code
-    contestants = [Contestant(name, path, args.threads, args.size) for name, path in models]
     race(contestants, args.rounds)
     rows = results(contestants, args.size)
     settings = f"{args.size}×{args.size} pixels, {args.threads} threads, median of {args.rounds} rounds in turn"

@@ -18,7 +18,7 @@ from skimage import data
 from zoo.cli import main as zoo
 
 NOISE = "gaussian:25"
-# Left, top, right, bottom of the detail: face and patch of the space suit.
+# Left, top, right, bottom of the detail: the face.
 DETAIL = (150, 40, 278, 168)
 GAP, TITLE = 8, 28
 

@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy of the sources: a build leaves folders behind, and an old one would slip into a new wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     for name in PACKAGES:
-        shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "source" / name)
     pip("wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder, folder / "source")
@@ -91,7 +91,7 @@ def test_the_wheel_carries_code_weights_and_license(wheel: Path):
         str(file.relative_to(ROOT))
         for name in PACKAGES
         for file in (ROOT / name).rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
+        if file.is_file() and not any(part == "__pycache__" or part.startswith(".zoo-") for part in file.parts)
     }
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from rich.console import Console
 from rich.progress import track
 
 from zoo.errors import InputError, MissingExtraError, UsageError, ZooError
-from zoo.inference.denoiser import REFUSED, Denoiser, load
+from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.images import FORMATS, channels_of, one_line, read_image, to_gray, to_tensor
+from zoo.inference.onnx_file import OnnxFile
 from zoo.noise import Gaussian, Noise, noise_from_name
 
 if TYPE_CHECKING:
@@ -208,9 +208,10 @@ def _model(source: Any) -> _Model:
     path = Path(source)
     if path.suffix not in (".keras", ".onnx"):
         return _from_denoiser(load(source))
-    if not path.is_file():
-        raise InputError(f"no such file: {str(path)!r}; expected a .keras or .onnx file")
-    return _from_keras(_read_keras(path)) if path.suffix == ".keras" else _from_onnx(path)
+    if path.suffix == ".keras":
+        return _from_keras(read_keras(path))
+    file = OnnxFile(path)
+    return _Model(file.channels, file.takes_sigma, file)
 
 
 def _from_denoiser(denoiser: Denoiser) -> _Model:
@@ -232,7 +233,14 @@ def _from_keras(model: Any) -> _Model:
     return _Model(model.inputs[0].shape[-1], takes_sigma, run)
 
 
-def _read_keras(path: Path) -> Any:
+def read_keras(path: Path) -> Any:
+    """A model of this zoo (or of stock layers) from a .keras file.
+
+    Raises:
+        InputError: No such file, or not one of Keras. MissingExtraError: Keras is not installed.
+    """
+    if not path.is_file():
+        raise InputError(f"no such file: {str(path)!r}; expected a .keras file")
     try:
         import keras
 
@@ -243,37 +251,3 @@ def _read_keras(path: Path) -> Any:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{str(path)!r} cannot be read ({one_line(error)}); expected a model of Keras") from error
-
-
-def _from_onnx(path: Path) -> _Model:
-    """An ONNX file by the form of its inputs: ours, or the (n, c, h, w) of models converted from elsewhere."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except REFUSED as error:
-        raise InputError(f"{str(path)!r} cannot be run ({one_line(error)}); expected an ONNX model") from error
-    image, *others = session.get_inputs()
-    axis = next((a for a in (3, 1) if len(image.shape) == 4 and image.shape[a] in (1, 3)), None)
-    if axis is None or len(others) > 1 or any(len(other.shape) not in (2, 4) for other in others):
-        shapes = ", ".join(f"{i.name} {i.shape}" for i in session.get_inputs())
-        raise InputError(f"{str(path)!r} takes {shapes}; expected a batch of images, and perhaps the noise level")
-    # FFDNet looks at the picture in blocks of 2×2 pixels, and so has its map of levels at half the size.
-    half = bool(others) and len(others[0].shape) == 4 and others[0].shape[2:] != image.shape[2:]
-
-    def run(noisy: np.ndarray, sigma: float) -> np.ndarray:
-        height, width = noisy.shape[:2]
-        if half:
-            noisy = np.pad(noisy, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-        feeds = {image.name: np.ascontiguousarray(noisy if axis == 3 else noisy.transpose(2, 0, 1))[None]}
-        for other in others:
-            step = 2 if half else 1
-            shape = (1, 1) if len(other.shape) == 2 else (1, 1, noisy.shape[0] // step, noisy.shape[1] // step)
-            feeds[other.name] = np.full(shape, sigma / 255, np.float32)
-        try:
-            output = np.asarray(session.run(None, feeds)[0])[0]
-        except REFUSED as error:
-            raise ZooError(f"{str(path)!r} failed at {height}×{width} pixels ({one_line(error)})") from error
-        return (output if axis == 3 else output.transpose(1, 2, 0))[:height, :width]
-
-    return _Model(image.shape[axis], bool(others), run)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import onnxruntime
@@ -71,3 +75,15 @@ def test_what_cannot_be_exported_is_refused(zoo, file, tmp_path):
     assert out.read_bytes() == b"precious"
     assert (tmp_path / "taken").read_text() == "mine"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_error_is_one_line_in_a_process_too(tmp_path):
+    """TensorFlow has much to say when it is imported."""
+    (tmp_path / "text.keras").write_text("no model")
+    code = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "export", "text.keras", "--to", "onnx", "-o", "out.onnx"]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    assert process.stderr.startswith("zoo: error: 'text.keras' cannot be read")
+    assert process.stderr.count("\n") == 1

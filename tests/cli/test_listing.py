@@ -73,9 +73,13 @@ def test_a_shipped_entry_is_shown_layer_by_layer(name, zoo):
     result = zoo("show", name)
     assert result.status == 0
     entry = describe(name)
+    assert entry.layers
     for layer in entry.layers:
-        numbers = f"({layer['Ni']}, {layer['No']}, {layer['d']}, {layer['s']}, {layer['p']})"
         line = next(line for line in result.out.splitlines() if line.startswith(f"{layer['name']} "))
-        assert numbers in line
-    assert f"{sum(layer['params'] for layer in entry.layers):,}" in result.out
+        cells = line.split()
+        assert cells[1] == layer["kind"]
+        wanted = [layer[key] for key in ("Ni", "No", "d", "s", "p", "receptive_field") if layer[key] is not None]
+        assert cells[4 : 4 + len(wanted)] == [f"{value:,}" if isinstance(value, int) else value for value in wanted]
+        assert not layer["parameters"] or f"{layer['parameters']:,}" in cells
+    assert f"{entry.num_params:,}" in result.out
     assert name in zoo("list").out

@@ -37,8 +37,12 @@ def run(args: argparse.Namespace) -> int:
     from zoo.noise import noise_from_name
 
     noises = [noise_from_name(name) for name in args.noise]  # all of them, before time is spent on the first
+    from zoo.cli.heavy import import_keras
     from zoo.cli.tables import score_table
     from zoo.evaluation import evaluate
+
+    if args.model.endswith(".keras"):
+        import_keras("a .keras file", "train")
 
     rows = []
     for noise in noises:

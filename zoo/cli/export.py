@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import InputError, MissingExtraError
+from zoo.errors import InputError
 
 # Format → the function of the package ``export`` that writes it.
 FORMATS = {"onnx": "to_onnx", "saved-model": "to_saved_model"}
@@ -31,6 +31,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and print how far the result is from Keras."""
+    from zoo.cli.heavy import import_keras
+
+    import_keras("zoo export", "export")
     import export as exporters
     import zoo
 
@@ -41,12 +44,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_keras(path: Path) -> Any:
-    try:
-        import keras
+    import keras
 
-        import zoo.architectures.blocks  # noqa: F401  (registers the layers that the file names)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("a .keras file", "export") from error
+    import zoo.architectures.blocks  # noqa: F401  (registers the layers that the file names)
+
     if not path.is_file():
         raise InputError(f"no such file: {str(path)!r}; expected a .keras file, or a name of `zoo list`")
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "show",
         help="show all that is known of an entry",
-        description="Show the facts of an entry: its origin, scores, and layer by layer the shape of the output for an "
-        "image of 64x64, (Ni, No, d, s, p) = features in and out, kernel, stride, padding, receptive field, parameters "
-        "and multiply-accumulates.",
+        description="Show the facts of an entry: its origin, its scores, and per layer the block's shape, Ni and No "
+        "(features in and out), d, s and p (kernel, stride, padding), what it sees (receptive field), parameters and "
+        "multiply-accumulates.",
     )
     parser.add_argument("name", metavar="NAME", help="name of an entry (zoo list), or its folder")
     parser.add_argument("--json", action="store_true", help="print entry.json")
@@ -35,9 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(entry.to_json(), end="")
         return 0
-    facts = _facts(entry)
-    wide = max(map(len, facts))
-    print("\n".join(f"{name.ljust(wide)}  {value}" for name, value in facts.items()))
+    print("\n".join(_lines(_facts(entry))))
     if entry.scores:
         print("\n" + score_table(entry.scores))
     if entry.layers:
@@ -45,28 +44,39 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(entry: Pretrained) -> dict[str, str]:
-    """Name → value, as a person reads them (each source and author of the training data is in card.md)."""
+def _facts(entry: Pretrained) -> dict[str, list[str]]:
+    """Name → lines, as a person reads them (each source and author of the training data is in card.md)."""
+    data = {name: fact for name, fact in entry.training_data.items() if name != "sources"}
     return {
-        "name": entry.name,
-        "architecture": f"{entry.architecture} {_listed(entry.config)}",
-        "pictures": "gray" if entry.channels == 1 else "colour",
-        "noise": entry.noise + (", and takes the level (--sigma)" if entry.takes_sigma else ""),
-        "parameters": f"{entry.num_params:,}",
-        "cost": f"{entry.macs_per_pixel / 1000:.1f} kMAC per pixel",
-        "tiles": f"halo of {entry.halo} pixels, aligned to {entry.multiple_of}",
-        "files": ", ".join(entry.files),
-        "folder": str(entry.folder),
+        "name": [entry.name],
+        "architecture": [entry.architecture, *_listed(entry.config)],
+        "pictures": ["gray" if entry.channels == 1 else "colour"],
+        "noise": [entry.noise + (", and takes the level (--sigma)" if entry.takes_sigma else "")],
+        "parameters": [f"{entry.num_params:,}"],
+        "cost": [f"{entry.macs_per_pixel / 1000:.1f} kMAC per pixel"],
+        "tiles": [f"halo of {entry.halo} pixels, aligned to {entry.multiple_of}"],
+        "files": [", ".join(entry.files)],
+        "folder": [str(entry.folder)],
         "recipe": _listed(entry.recipe),
-        "trained on": _listed({name: fact for name, fact in entry.training_data.items() if name != "sources"}),
-        "license": entry.license,
+        "trained on": _listed(data),
+        "license": [entry.license],
     }
 
 
-def _listed(facts: Mapping[str, Any]) -> str:
-    """What is not empty of a mapping, in one line: "key value, key value"."""
-    return ", ".join(f"{name} {_value(value)}" for name, value in facts.items() if value not in (None, "", [], {}))
+def _listed(facts: Mapping[str, Any]) -> list[str]:
+    """What is not empty of a mapping, a line each."""
+    return [f"{name}: {_value(value)}" for name, value in facts.items() if value not in (None, "", [], {})]
 
 
 def _value(value: Any) -> str:
     return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _lines(facts: Mapping[str, list[str]]) -> Iterator[str]:
+    """Names at the left, their lines beside them, wrapped."""
+    wide = max(map(len, facts))
+    for name, lines in facts.items():
+        for line in lines:
+            for part in textwrap.wrap(line, 100, subsequent_indent="  ", break_on_hyphens=False):
+                yield f"{name.ljust(wide)}  {part}"
+                name = ""

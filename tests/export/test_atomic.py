@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from export.atomic import file_beside, folder_beside
+from zoo.errors import InputError, UsageError
+
+
+def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    for text in ("first", "second"):
+        with file_beside(path) as temporary:
+            assert temporary.parent == tmp_path
+            temporary.write_text(text)
+        assert path.read_text() == text
+    with pytest.raises(ZeroDivisionError), file_beside(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "second" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_file_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    with file_beside(tmp_path / "link") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "new"
+
+
+def test_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "entry"
+    for name in ("one", "two"):
+        with folder_beside(path, mine=lambda found: (found / "one").exists()) as temporary:
+            (temporary / name).write_text(name)
+        assert os.listdir(path) == [name]
+    with pytest.raises(UsageError, match="something else"), folder_beside(path, mine=lambda _: False):
+        pytest.fail("nothing may be built for a place that is taken")
+    with pytest.raises(ZeroDivisionError), folder_beside(path, mine=lambda _: True) as temporary:
+        (temporary / "half").write_text("half")
+        raise ZeroDivisionError
+    assert os.listdir(path) == ["two"] and os.listdir(tmp_path) == ["entry"]
+
+
+def test_folder_comes_back_if_the_new_one_cannot_be_put_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "entry"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(OSError), folder_beside(path, mine=lambda _: True) as temporary:
+        temporary.rmdir()  # so that the renaming fails, after the old folder was moved aside
+    assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["entry"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match="permission denied"), file_beside(tmp_path / "a"):
+            pytest.fail("nothing may be written here")
+    finally:
+        tmp_path.chmod(0o700)

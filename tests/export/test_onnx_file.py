@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from keras import layers
+
+import zoo
+from export import onnx_layers, to_onnx
+from export.onnx_layers import LAYERS
+from zoo.architectures.blocks import CropLike, DepthToSpace, PadToMultiple, SigmaMap
+from zoo.errors import InputError, ParityError, UsageError
+
+Small = Callable[..., keras.Model]
+SIZES = ((1, 1, 1), (2, 7, 5), (1, 33, 18))
+
+
+def difference(model: keras.Model, path: Path) -> float:
+    """The largest between file and Keras, each asked without the package under test."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for n, height, width in SIZES:
+        inputs = [np.random.default_rng(0).random((n, height, width, model.inputs[0].shape[-1]), np.float32)]
+        if len(model.inputs) > 1:
+            inputs.append(np.linspace(0, 0.2, n, dtype=np.float32)[:, None])
+        wanted = np.asarray(keras.ops.convert_to_numpy(model(inputs if len(inputs) > 1 else inputs[0], training=False)))
+        found = np.asarray(session.run(["denoised"], dict(zip(["image", "sigma"], inputs, strict=False)))[0])
+        assert found.dtype == np.float32 and found.shape == inputs[0].shape
+        assert height == 1 or np.abs(wanted - inputs[0]).max() > 0.02  # there was something to get wrong
+        worst = max(worst, float(np.abs(found - wanted).max()))
+    return worst
+
+
+CONFIGS: list[tuple[str, dict[str, Any]]] = [
+    ("resnet", {}),
+    ("resnet", {"channels": 3, "takes_sigma": True, "batch_norm": True, "scale": 0.5}),
+    ("resnet", {"skips": False, "downsampling": "pooled", "dropout": 0.3, "standardize": False}),
+    ("shallow", {"takes_sigma": True, "output": "sigmoid"}),
+    ("deep", {"channels": 3, "activation": "leaky_relu", "output": "tanh", "downsampling": "pooled"}),
+    ("unet-skip", {"dropout": 0.2}),
+]
+
+
+@pytest.mark.parametrize(("architecture", "config"), CONFIGS)
+def test_every_architecture_and_size(small: Small, tmp_path: Path, architecture: str, config: dict[str, Any]) -> None:
+    model = small(architecture, **config)
+    parity = to_onnx(model, tmp_path / "m.onnx")
+    assert parity.max_abs <= 1e-5 and parity.change_rms > 0.01
+    assert difference(model, tmp_path / "m.onnx") <= 1e-5
+    assert os.listdir(tmp_path) == ["m.onnx"]
+
+
+def test_graph_is_the_network_and_little_else(small: Small, tmp_path: Path) -> None:
+    model = small("resnet", channels=3, takes_sigma=True, batch_norm=True)
+    to_onnx(model, tmp_path / "m.onnx")
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    count = Counter(node.op_type for node in graph.node)
+    convolutions = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    assert [node.name for node in graph.node if node.op_type == "Conv"] == sorted(
+        convolutions, key=[node.name for node in graph.node].index
+    )
+    assert count["Conv"] == len(convolutions)
+    assert (count["Transpose"], count["Pad"], count["Slice"], count["BatchNormalization"]) == (2, 1, 1, 0)
+    assert len({node.name for node in graph.node}) == len(graph.node)
+    assert "encoder_stem_conv/kernel" in {weight.name for weight in graph.initializer}
+
+    def form(tensors: Any) -> list[tuple[str, list[str | int]]]:
+        dims = [t.type.tensor_type.shape.dim for t in tensors]
+        return [(t.name, [d.dim_param or d.dim_value for d in dim]) for t, dim in zip(tensors, dims, strict=True)]
+
+    assert form(graph.input) == [("image", ["n", "height", "width", 3]), ("sigma", ["n", 1])]
+    assert form(graph.output) == [("denoised", ["n", "height", "width", 3])]
+
+
+def test_metadata(tiny: keras.Model, tmp_path: Path) -> None:
+    to_onnx(tiny, tmp_path / "m.onnx", metadata={"name": "tiny", "license": "Apache-2.0"})
+    proto = onnx.load(tmp_path / "m.onnx")
+    facts = {fact.key: fact.value for fact in proto.metadata_props}
+    accounting = zoo.accounting(tiny)
+    assert facts["name"] == "tiny" and facts["license"] == "Apache-2.0"
+    assert (facts["halo"], facts["multiple_of"]) == (str(accounting.halo), str(accounting.multiple_of))
+    assert facts["layout"].startswith("NHWC") and facts["range"].startswith("[0, 1]")
+    assert proto.opset_import[0].version == 18 and len(proto.opset_import) == 1
+
+
+def test_same_weights_same_bytes(small: Small, tmp_path: Path) -> None:
+    for name in "ab":
+        to_onnx(small("unet-skip"), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_mixed_precision_is_written_in_float32(tmp_path: Path, small: Small) -> None:
+    exact = small("resnet")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = small("resnet")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert to_onnx(mixed, tmp_path / "m.onnx").max_abs <= 1e-5
+    assert difference(exact, tmp_path / "m.onnx") <= 1e-5
+
+
+# ---- layers ----------------------------------------------------------------------------------------------------------
+
+
+def stack(*body: Callable[[Any], Any], channels: int = 1) -> keras.Model:
+    """image → layers → head; the last layer makes it an image again."""
+    image = x = keras.Input((None, None, channels), name="image")
+    for layer in body:
+        x = layer(x)
+    return keras.Model(image, layers.Conv2D(channels, 3, padding="same", name="head")(x))
+
+
+def conv(features: int = 6, size: int = 3, **options: Any) -> layers.Layer:
+    return layers.Conv2D(features, size, padding="same", **options)
+
+
+def branches(merge: layers.Layer, count: int) -> Callable[[Any], Any]:
+    return lambda x: merge([conv(4, name=f"branch_{merge.name}_{i}")(x) for i in range(count)])
+
+
+def forked(x: Any) -> Any:
+    """Normalized on one way and read as it is on the other, behind a layer that does nothing."""
+    x = layers.Identity(name="fork")(conv(4, name="forked")(x))
+    return layers.Add(name="joined")([x, layers.BatchNormalization(name="one_way")(x)])
+
+
+def twice(x: Any) -> Any:
+    shared = conv(4, name="shared")
+    return shared(shared(conv(4)(x)))
+
+
+def padded(x: Any) -> Any:
+    small = conv(8, strides=2)(PadToMultiple(2)(x))
+    return CropLike()(DepthToSpace(2)(small), x)
+
+
+MODELS: dict[str, Callable[[], keras.Model]] = {
+    "groups and dilation": lambda: stack(conv(8), conv(4, groups=2, dilation_rate=3, use_bias=False)),
+    "even kernel, activations": lambda: stack(conv(4, 2, activation="tanh"), conv(4, 4, activation="relu")),
+    "depthwise": lambda: stack(
+        layers.DepthwiseConv2D((3, 5), depth_multiplier=2, padding="same", activation="sigmoid"), channels=3
+    ),
+    "average pooling": lambda: stack(conv(), layers.AveragePooling2D(3, strides=1, padding="same")),
+    "max pooling": lambda: stack(conv(), layers.MaxPooling2D((2, 3), strides=1, padding="same")),
+    "add three": lambda: stack(branches(layers.Add(name="sum"), 3)),
+    "multiply three": lambda: stack(branches(layers.Multiply(name="product"), 3)),
+    "subtract": lambda: stack(branches(layers.Subtract(name="difference"), 2)),
+    "concatenate": lambda: stack(branches(layers.Concatenate(name="all"), 3)),
+    "normalized": lambda: stack(conv(use_bias=False), layers.BatchNormalization(scale=False), layers.ReLU()),
+    "normalized alone": lambda: stack(layers.BatchNormalization(center=False), channels=3),
+    "normalized after activation": lambda: stack(conv(activation="relu"), layers.BatchNormalization()),
+    "normalized on one way": lambda: stack(forked),
+    "per channel": lambda: stack(layers.Rescaling([1.5, 2, 0.5], [0.1, 0, -0.1]), layers.LeakyReLU(0.3), channels=3),
+    "dropouts": lambda: stack(conv(), layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.Activation("tanh")),
+    "one layer in two places": lambda: stack(twice),
+    "a model in the model": lambda: stack(stack(conv(4), layers.BatchNormalization()), layers.ReLU()),
+    "padded and cropped": lambda: stack(padded),
+    "names of the interface": lambda: stack(conv(name="sigma"), conv(name="denoised")),
+    "sequential": lambda: keras.Sequential([keras.Input((None, None, 1)), conv(4), layers.ReLU(), conv(1)]),
+}
+
+
+@pytest.mark.parametrize("what", MODELS)
+def test_layers(shaken: Callable[[keras.Model], keras.Model], tmp_path: Path, what: str) -> None:
+    model = shaken(MODELS[what]())
+    assert to_onnx(model, tmp_path / "m.onnx").max_abs <= 1e-5
+    assert difference(model, tmp_path / "m.onnx") <= 1e-5
+
+
+def test_every_layer_was_tried(small: Small) -> None:
+    tried = {type(layer).__name__ for make in MODELS.values() for layer in make().layers}
+    tried |= {type(layer).__name__ for name, config in CONFIGS for layer in small(name, **config).layers}
+    assert SigmaMap.__name__ in tried
+    assert set(LAYERS) <= tried
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (lambda: layers.Softmax(name="odd"), "'odd' is a Softmax"),
+        (lambda: layers.ReLU(max_value=6, name="odd"), "'odd' has a maximum"),
+        (lambda: layers.Activation("gelu", name="odd"), "'odd' has activation 'gelu'"),
+        (lambda: layers.BatchNormalization(axis=1, name="odd"), "'odd' has axis=1"),
+    ],
+)
+def test_layers_that_are_not_known(tmp_path: Path, layer: Callable[[], layers.Layer], message: str) -> None:
+    image = keras.Input((8, 8, 4), name="image")
+    with pytest.raises(UsageError, match=message):
+        to_onnx(keras.Model(image, layer()(image)), tmp_path / "m.onnx")
+    assert not os.listdir(tmp_path)
+
+
+# ---- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_mismatch_leaves_what_was_there(tiny: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_text("earlier")
+
+    def wrong(graph: onnx_layers.Graph, layer: Any, x: str) -> str:
+        return graph.node(layer.name, "Sigmoid", x)
+
+    monkeypatch.setitem(LAYERS, "ReLU", wrong)
+    with pytest.raises(ParityError, match="differs from its Keras model"):
+        to_onnx(tiny, path)
+    assert os.listdir(tmp_path) == ["m.onnx"] and path.read_text() == "earlier"
+
+
+@pytest.mark.parametrize("opset", [17, 9999, "18", True])
+def test_opset(tiny: keras.Model, tmp_path: Path, opset: Any) -> None:
+    with pytest.raises(UsageError, match="opset"):
+        to_onnx(tiny, tmp_path / "m.onnx", opset=opset)
+
+
+def test_later_opset(tiny: keras.Model, tmp_path: Path) -> None:
+    to_onnx(tiny, tmp_path / "m.onnx", opset=21)
+    assert onnx.load(tmp_path / "m.onnx").opset_import[0].version == 21
+
+
+def test_places_that_cannot_be(tiny: keras.Model, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        to_onnx(tiny, tmp_path)
+    with pytest.raises(InputError, match="no existing folder"):
+        to_onnx(tiny, tmp_path / "no" / "m.onnx")
+
+
+JAX = """
+import keras, zoo
+from export import to_onnx, to_saved_model
+assert keras.backend.backend() == "jax"
+keras.utils.set_random_seed(0)
+model = zoo.build("shallow", widths=(4,), depth=1)
+print(to_onnx(model, "m.onnx").max_abs <= 1e-5)
+try:
+    to_saved_model(model, "saved")
+except zoo.ZooError as error:
+    print(error)
+"""
+
+
+def test_another_backend(tmp_path: Path) -> None:
+    """ONNX files come from any; a SavedModel is TensorFlow's."""
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = subprocess.run([sys.executable, "-c", JAX], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[0] == "True" and "set KERAS_BACKEND=tensorflow" in run.stdout
+    assert os.listdir(tmp_path) == ["m.onnx"]

@@ -1,0 +1,294 @@
+"""Measured on models whose result is known beforehand: the input itself, the level that it is told, and the like."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx.parser
+import pytest
+from PIL import Image
+from skimage import data
+from skimage.metrics import structural_similarity
+
+from zoo.errors import InputError, UsageError, ZooError
+from zoo.evaluation import Score, evaluate, evaluate_each, psnr, ssim
+from zoo.inference.denoiser import load
+from zoo.noise import Gaussian
+from zoo.pretrained import Pretrained, sha256
+
+PEERS = Path(os.environ.get("DENOISE_ZOO_DATA", "")) / "peers"
+LEVEL = "shape = Constant <value_ints = [-1, 1, 1, 1]> () level = Reshape (sigma, shape)"
+
+
+def onnx_file(path: Path, inputs: str, output: str, body: str) -> Path:
+    text = f'<ir_version: 9, opset_import: ["" : 18]> g ({inputs}) => ({output}) {{ {body} }}'
+    path.write_bytes(onnx.parser.parse_model(text).SerializeToString())
+    return path
+
+
+def ours(folder: Path, body: str = "denoised = Identity (image)", *, channels: int = 1, sigma: bool = False) -> Path:
+    """An .onnx file of our form."""
+    image = f"float[n, height, width, {channels}]"
+    level = ", float[n, 1] sigma" if sigma else ""
+    return onnx_file(
+        folder / f"ours-{channels}{level and '-aware'}.onnx", f"{image} image{level}", f"{image} denoised", body
+    )
+
+
+@pytest.fixture
+def gray() -> np.ndarray:
+    return data.camera()[100:170, 150:230]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, gray: np.ndarray) -> Path:
+    """Three gray pictures, one of them in a folder of its own, and a file that is none."""
+    images = tmp_path / "images"
+    (images / "more").mkdir(parents=True)
+    Image.fromarray(gray).save(images / "b.png")
+    Image.fromarray(gray[::-1]).save(images / "a.png")
+    Image.fromarray(gray[:, ::-1]).save(images / "more" / "c.png")
+    (images / "notes.txt").write_text("none")
+    return images
+
+
+# ---- measures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("picture", [data.camera()[100:171, 150:213, None], data.astronaut()[:90, 100:177]])
+def test_ssim_is_that_of_wang(picture: np.ndarray) -> None:
+    clean = picture / 255
+    noisy = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape)
+    options: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
+    wanted = structural_similarity(clean, noisy, channel_axis=2, **options)
+    assert 0.1 < wanted < 0.6
+    assert ssim(clean, noisy) == pytest.approx(wanted, abs=1e-9)
+    assert ssim(clean, clean) == pytest.approx(1)
+
+
+def test_psnr_by_hand() -> None:
+    clean = np.zeros((20, 30, 1), np.float32)
+    assert psnr(clean, clean + np.float32(0.1)) == pytest.approx(20, abs=1e-5)
+    assert psnr(clean, clean) == math.inf
+
+
+def test_row_is_json() -> None:
+    row = Score(30.123456, 0.91234567, 3, math.inf, 1.0).row()
+    assert json.loads(json.dumps(row, allow_nan=False)) == {
+        "psnr": 30.1235,
+        "ssim": 0.9123,
+        "count": 3,
+        "noisy_psnr": None,
+        "noisy_ssim": 1.0,
+    }
+
+
+# ---- images and noise ------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_not_clipped_and_the_output_is(tmp_path: Path, gray: np.ndarray) -> None:
+    """The identity's output is the noisy image, clipped, which is better than the noisy image itself."""
+    score = evaluate(ours(tmp_path), [gray], "gaussian:50", seed=3)
+    clean = gray[..., None].astype(np.float32) / np.float32(255)
+    noisy = Gaussian(50).sample(clean, np.random.default_rng([3, 0]))
+    assert score == Score(
+        psnr(clean, noisy.clip(0, 1)), ssim(clean, noisy.clip(0, 1)), 1, psnr(clean, noisy), ssim(clean, noisy)
+    )
+    assert score.noisy_psnr == pytest.approx(20 * math.log10(255 / 50), abs=0.2)
+    assert score.psnr > score.noisy_psnr + 0.3
+
+
+def test_the_literature_s_noisy_figure(tmp_path: Path) -> None:
+    score = evaluate(ours(tmp_path), [data.camera()[:256, :256]], "gaussian:25")
+    assert score.noisy_psnr == pytest.approx(20.17, abs=0.05)
+
+
+def test_same_figures_each_time_and_others_by_another_seed(tmp_path: Path, folder: Path) -> None:
+    model = ours(tmp_path)
+    first = list(evaluate_each(model, folder, "gaussian:25", seed=1))
+    assert first == list(evaluate_each(model, folder, "gaussian:25", seed=1))
+    assert [name for name, _ in first] == ["a.png", "b.png", os.path.join("more", "c.png")]
+    other = list(evaluate_each(model, folder, "gaussian:25", seed=2))
+    assert all(a[1] != b[1] for a, b in zip(first, other, strict=True))
+    # Mirrored pictures under the same noise would have nearly equal figures.
+    assert len({score.noisy_psnr for _, score in first}) == 3
+    files = [folder / name for name, _ in first]
+    assert [score for _, score in evaluate_each(model, files, "gaussian:25", seed=1)] == [score for _, score in first]
+
+
+def test_means_over_the_images(tmp_path: Path, folder: Path) -> None:
+    scores = [score for _, score in evaluate_each(ours(tmp_path), folder, "poisson:20+saltpepper:5")]
+    mean = evaluate(ours(tmp_path), folder, "poisson:20+saltpepper:5")
+    assert mean.count == 3
+    assert mean.psnr == pytest.approx(sum(s.psnr for s in scores) / 3)
+    assert mean.noisy_ssim == pytest.approx(sum(s.noisy_ssim for s in scores) / 3)
+
+
+def test_no_noise(tmp_path: Path, gray: np.ndarray) -> None:
+    body = "half = Constant <value = float {0.5}> () less = Mul (image, half) denoised = Add (less, less)"
+    score = evaluate(ours(tmp_path, body), [gray], "gaussian:0")
+    assert (score.noisy_psnr, score.noisy_ssim) == (math.inf, pytest.approx(1))
+    assert score.row()["noisy_psnr"] is None
+
+
+def test_progress_goes_to_standard_error(tmp_path: Path, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    evaluate(ours(tmp_path), folder, "gaussian:25", progress=True)
+    assert capfd.readouterr().out == ""
+
+
+def test_color_becomes_gray_by_luma(tmp_path: Path) -> None:
+    color = data.astronaut()[:40, 150:200]
+    luma = np.rint(color @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    alpha = np.dstack([color, np.full((40, 50), 7, np.uint8)])
+    wanted = evaluate(ours(tmp_path), [luma], "gaussian:25")
+    assert evaluate(ours(tmp_path), [color], "gaussian:25") == wanted
+    assert evaluate(ours(tmp_path), [alpha], "gaussian:25") == wanted
+    assert evaluate(ours(tmp_path, channels=3), [color], "gaussian:25") != wanted
+
+
+def test_gray_for_a_color_model_is_refused(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.png: gray image"):
+        evaluate(ours(tmp_path, channels=3), folder, "gaussian:25")
+
+
+@pytest.mark.parametrize("images", [[], "nowhere", "empty"])
+def test_no_images(tmp_path: Path, images: Any) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="expected"):
+        evaluate(ours(tmp_path), images if isinstance(images, list) else tmp_path / images, "gaussian:25")
+
+
+def test_too_small_for_ssim(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="11×11"):
+        evaluate(ours(tmp_path), [np.zeros((10, 40), np.uint8)], "gaussian:25")
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+
+
+def test_told_level_arrives_on_the_image_s_scale(tmp_path: Path) -> None:
+    """On black, a model that subtracts sigma from a clean image is off by sigma/255."""
+    body = f"{LEVEL} z = Sub (image, image) denoised = Add (z, level)"
+    model = ours(tmp_path, body, sigma=True)
+    black = [np.zeros((16, 16), np.uint8)]
+    assert evaluate(model, black, "gaussian:51").psnr == pytest.approx(20 * math.log10(5), abs=1e-4)
+    # From a range each image draws its own level, and the model is told that.
+    levels = [score.psnr for _, score in evaluate_each(model, black * 3, "gaussian:10-100")]
+    assert len(set(levels)) == 3 and all(20 * math.log10(2.55) < level < 20 * math.log10(25.5) for level in levels)
+    with pytest.raises(UsageError, match="gaussian:25"):
+        evaluate(model, black, "poisson:10")
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 12), (15, 13)])
+def test_peers_form(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Channels first, and a map of levels at half the size, which must fit a picture made even."""
+    body = (
+        'scales = Constant <value = float[4] {1, 1, 2, 2}> () map = Resize <mode = "nearest"> (smap, , scales)'
+        " z = Sub (x, x) y = Add (z, map)"
+    )
+    inputs = "float[n, 3, h, w] x, float[n, 1, h2, w2] smap"
+    model = onnx_file(tmp_path / "peer.onnx", inputs, "float[n, 3, h, w] y", body)
+    score = evaluate(model, [np.zeros((*size, 3), np.uint8)], "gaussian:51")
+    assert score.psnr == pytest.approx(20 * math.log10(5), abs=1e-4)
+
+
+def test_channels_first_is_turned(tmp_path: Path) -> None:
+    color = data.astronaut()[:40, 150:201]
+    first = onnx_file(tmp_path / "f.onnx", "float[n, 3, h, w] x", "float[n, 3, h, w] y", "y = Identity (x)")
+    assert evaluate(first, [color], "gaussian:25") == evaluate(ours(tmp_path, channels=3), [color], "gaussian:25")
+
+
+def test_an_entry_by_folder_and_as_a_denoiser(tmp_path: Path, gray: np.ndarray) -> None:
+    entry_folder = tmp_path / "mine"
+    entry_folder.mkdir()
+    body = f"{LEVEL} denoised = Sub (image, level)"
+    ours(tmp_path, body, sigma=True).rename(entry_folder / "model.onnx")
+    facts: dict[str, Any] = {"architecture": "toy", "config": {}, "num_params": 0, "macs_per_pixel": 0.0, "layers": []}
+    entry = Pretrained(
+        name="mine",
+        channels=1,
+        noise="gaussian:0-55",
+        takes_sigma=True,
+        multiple_of=1,
+        halo=0,
+        files={"model.onnx": sha256(entry_folder / "model.onnx")},
+        scores=[],
+        recipe={},
+        training_data={},
+        license="Apache-2.0",
+        folder=entry_folder,
+        **facts,
+    )
+    (entry_folder / "entry.json").write_text(entry.to_json(), encoding="utf-8")
+    wanted = evaluate(entry_folder / "model.onnx", [gray], "gaussian:25")
+    assert evaluate(entry_folder, [gray], "gaussian:25") == wanted
+    assert evaluate(str(entry_folder), [gray], Gaussian(25)) == wanted
+    assert evaluate(load(entry_folder), [gray], "gaussian:25") == wanted
+
+
+def test_keras_models_and_files(tmp_path: Path, gray: np.ndarray) -> None:
+    import keras
+
+    import zoo
+    from export import to_onnx
+
+    keras.utils.set_random_seed(0)
+    model = zoo.build("shallow", widths=(4, 8), takes_sigma=True)
+    model.save(tmp_path / "model.keras")
+    to_onnx(model, tmp_path / "model.onnx")
+    found = evaluate(model, [gray], "gaussian:25")
+    assert evaluate(tmp_path / "model.keras", [gray], "gaussian:25") == found
+    exported = evaluate(tmp_path / "model.onnx", [gray], "gaussian:25")
+    assert exported.psnr == pytest.approx(found.psnr, abs=1e-3) and exported.ssim == pytest.approx(found.ssim, abs=1e-4)
+    assert abs(found.psnr - found.noisy_psnr) > 1
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        ("no-such-entry", UsageError, "unknown entry"),
+        ("missing.onnx", InputError, "no such file"),
+        ("missing.keras", InputError, "no such file"),
+        ("text.onnx", InputError, "expected an ONNX model"),
+        ("text.keras", InputError, "expected a model of Keras"),
+        (3, UsageError, "a int to evaluate"),
+    ],
+)
+def test_models_that_are_none(tmp_path: Path, gray: np.ndarray, model: Any, error: type, message: str) -> None:
+    for name in ("text.onnx", "text.keras"):
+        (tmp_path / name).write_text("text")
+    if isinstance(model, str) and "." in model:
+        model = tmp_path / model
+    with pytest.raises(error, match=message):
+        evaluate(model, [gray], "gaussian:25")
+
+
+def test_onnx_of_another_form(tmp_path: Path, gray: np.ndarray) -> None:
+    classifier = onnx_file(tmp_path / "c.onnx", "float[n, 10] x", "float[n, 10] y", "y = Identity (x)")
+    with pytest.raises(InputError, match=r"takes x \['n', 10\]"):
+        evaluate(classifier, [gray], "gaussian:25")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("denoised = Log (image)", "% of them finite"),
+        ("e = Constant <value_ints = [1, 1, 1, 2]> () denoised = Tile (image, e)", r"shape \(70, 80, 2\)"),
+    ],
+)
+def test_output_that_is_no_image(tmp_path: Path, gray: np.ndarray, body: str, message: str) -> None:
+    model = onnx_file(tmp_path / "m.onnx", "float[n, h, w, 1] image", "float[n, h, w, c] denoised", body)
+    with pytest.raises(ZooError, match=message):
+        evaluate(model, [gray], "gaussian:50")
+
+
+@pytest.mark.skipif(not (PEERS / "ffdnet_gray.onnx").is_file(), reason="the peers are not in $DENOISE_ZOO_DATA")
+def test_a_peer_reaches_its_published_figure() -> None:
+    """FFDNet on Set12 at sigma 25: 30.43 dB (Zhang et al. 2018, table II)."""
+    score = evaluate(PEERS / "ffdnet_gray.onnx", PEERS.parent / "test" / "Set12", "gaussian:25")
+    assert score.psnr == pytest.approx(30.43, abs=0.05)
