@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.atomic import file_beside, folder_beside
 from export.card import card, data_line
 from export.onnx_file import to_onnx, zoo_version
 from export.parity import as_float32
 from zoo.architectures import build
 from zoo.architectures.accounting import account
+from zoo.atomic import file_beside, folder_beside
 from zoo.errors import UsageError
 from zoo.noise import Noise, noise_from_name
 from zoo.pretrained import ENTRY_FILE, Pretrained, sha256

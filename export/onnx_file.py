@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from importlib import metadata as installed
 from typing import TYPE_CHECKING
 
-from export.atomic import file_beside
 from export.parity import Parity, check_parity
 from zoo.architectures.accounting import account
+from zoo.atomic import file_beside
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:

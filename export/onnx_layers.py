@@ -91,17 +91,23 @@ def _walk(graph: Graph, model: Any, inputs: Sequence[str]) -> str:
         layer, kind = node.operation, type(node.operation).__name__
         if kind == "InputLayer":
             continue
-        write = _walk_nested if hasattr(layer, "layers") else LAYERS.get(kind)
+        write: Callable[..., str] | None = _walk_nested if hasattr(layer, "layers") else LAYERS.get(kind)
+        if write is None and hasattr(layer, "onnx_nodes"):  # of somebody's own architecture
+            write = _own_nodes
         if write is None:
             raise UsageError(
                 f"layer {layer.name!r} is a {kind}, which is not known as ONNX nodes; expected one of "
-                f"{', '.join(LAYERS)}: add a function to export/onnx_layers.py"
+                f"{', '.join(LAYERS)}, or a layer with a method onnx_nodes(graph, *inputs)"
             )
         (result,) = node.outputs
         names[id(result)] = write(graph, layer, *(names[id(tensor)] for tensor in node.input_tensors))
         if readers[id(result)] > 1:
             graph.shared.add(names[id(result)])
     return names[id(model.outputs[0])]
+
+
+def _own_nodes(graph: Graph, layer: Any, *inputs: str) -> str:
+    return layer.onnx_nodes(graph, *inputs)
 
 
 def _walk_nested(graph: Graph, model: Any, *inputs: str) -> str:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.atomic import folder_beside
 from export.parity import Parity, as_float32, check_parity
+from zoo.atomic import folder_beside
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ import numpy as np
 import onnxruntime
 
 import zoo
-from export.atomic import file_beside
 from export.card import table
+from zoo.atomic import file_beside
 from zoo.inference.onnx_file import OnnxFile
 
 BASELINES = ("dncnn_gray25", "ffdnet_gray")

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from export.atomic import file_beside
 from export.card import summary
 from export.entry import rescore
+from zoo.atomic import file_beside
 
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
 # Clean input too: a denoiser should leave a clean picture alone.

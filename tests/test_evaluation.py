@@ -255,7 +255,7 @@ def test_keras_models_and_files(tmp_path: Path, gray: np.ndarray) -> None:
         ("missing.onnx", InputError, "no such file"),
         ("missing.keras", InputError, "no such file"),
         ("text.onnx", InputError, "expected an ONNX model"),
-        ("text.keras", InputError, "expected a model of Keras"),
+        ("text.keras", InputError, "expected a model saved by Keras"),
         (3, UsageError, "a int to evaluate"),
     ],
 )

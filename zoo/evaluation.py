@@ -17,9 +17,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from zoo.errors import InputError, MissingExtraError, UsageError, ZooError
+from zoo.architectures import load_keras
+from zoo.errors import InputError, UsageError, ZooError
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.images import FORMATS, channels_of, one_line, read_image, to_gray, to_tensor
+from zoo.inference.images import FORMATS, channels_of, read_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
 from zoo.noise import Gaussian, Noise, noise_from_name
 
@@ -209,7 +210,7 @@ def _model(source: Any) -> _Model:
     if path.suffix not in (".keras", ".onnx"):
         return _from_denoiser(load(source))
     if path.suffix == ".keras":
-        return _from_keras(read_keras(path))
+        return _from_keras(load_keras(path))
     file = OnnxFile(path)
     return _Model(file.channels, file.takes_sigma, file)
 
@@ -231,23 +232,3 @@ def _from_keras(model: Any) -> _Model:
         return np.asarray(keras.ops.convert_to_numpy(model(inputs, training=False))[0], np.float32)
 
     return _Model(model.inputs[0].shape[-1], takes_sigma, run)
-
-
-def read_keras(path: Path) -> Any:
-    """A model of this zoo (or of stock layers) from a .keras file.
-
-    Raises:
-        InputError: No such file, or not one of Keras. MissingExtraError: Keras is not installed.
-    """
-    if not path.is_file():
-        raise InputError(f"no such file: {str(path)!r}; expected a .keras file")
-    try:
-        import keras
-
-        import zoo.architectures.blocks  # noqa: F401  (registers the layers that the file names)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("a .keras file", "train") from error
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{str(path)!r} cannot be read ({one_line(error)}); expected a model of Keras") from error

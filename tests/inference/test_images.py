@@ -414,8 +414,8 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     write_image(path, np.zeros((2, 2), np.uint8))
     before = path.read_bytes()
 
-    def full(self: Image.Image, file: Any, **options: Any) -> None:
-        file.write(b"half of it")
+    def full(self: Image.Image, file: Path, **options: Any) -> None:
+        file.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(images.Image.Image, "save", full)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import InputError, MissingExtraError, UsageError
 from zoo.pretrained import describe
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def architectures() -> list[str]:
     """The names that :func:`build` knows, sorted: each is a module here that defines a function of its own name."""
     names = []
     for module in pkgutil.iter_modules(__path__):
-        tree = ast.parse((Path(__path__[0]) / f"{module.name}.py").read_text(encoding="utf-8"))
+        file = Path(getattr(module.module_finder, "path", "")) / f"{module.name}.py"
+        tree = ast.parse(file.read_text(encoding="utf-8"))
         if any(isinstance(node, ast.FunctionDef) and node.name == module.name for node in tree.body):
             names.append(module.name.replace("_", "-"))
     return sorted(names)
@@ -70,17 +72,41 @@ def encoder(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer("code").output, name=f"{model.name}_encoder")
 
 
-def load_keras(name: str) -> keras.Model:
-    """A pretrained entry as a trainable Keras model: ``name`` of an entry, or the path of an entry's folder.
+def load_keras(name: str | os.PathLike[str]) -> keras.Model:
+    """A trainable Keras model: a pretrained entry by its name or folder, or a model that Keras has saved.
+
+    Args:
+        name: Of an entry, or the path of an entry's folder or of a .keras file.
 
     Raises:
-        UsageError: An unknown name. EntryError: damaged weights. MissingExtraError: Keras is not installed.
+        UsageError: An unknown name. EntryError: Damaged weights. InputError: A .keras file that is not there or not one
+            of Keras. MissingExtraError: Keras is not installed.
     """
+    path = Path(name)
+    if path.suffix == ".keras":
+        return _read(path)
     entry = describe(name)
     weights = entry.file("model.weights.h5")
     model = build(entry.architecture, **entry.config)
     model.load_weights(weights)
     return model
+
+
+def _read(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise InputError(f"no such file: {str(path)!r}; expected a .keras file")
+    try:
+        import keras
+
+        # Registers the layers that the file may name.
+        importlib.import_module("zoo.architectures.blocks")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("a .keras file", "train") from error
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{str(path)!r} cannot be read ({reason}); expected a model saved by Keras") from error
 
 
 class _CallableModule(ModuleType):

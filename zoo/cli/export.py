@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
-
-from zoo.errors import InputError
 
 # Format → the function of the package ``export`` that writes it.
 FORMATS = {"onnx": "to_onnx", "saved-model": "to_saved_model"}
@@ -37,20 +34,7 @@ def run(args: argparse.Namespace) -> int:
     import export as exporters
     import zoo
 
-    model = _read_keras(Path(args.name)) if args.name.endswith(".keras") else zoo.load_keras(args.name)
+    model = zoo.load_keras(args.name)
     report = getattr(exporters, FORMATS[args.to])(model, args.output)
     print(f"{args.name} -> {args.output}\n{report}")
     return 0
-
-
-def _read_keras(path: Path) -> Any:
-    import keras
-
-    import zoo.architectures.blocks  # noqa: F401  (registers the layers that the file names)
-
-    if not path.is_file():
-        raise InputError(f"no such file: {str(path)!r}; expected a .keras file, or a name of `zoo list`")
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{str(path)!r} cannot be read ({error}); expected a model saved by Keras") from error

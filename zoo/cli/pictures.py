@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.atomic import file_beside
 from zoo.errors import InputError, UsageError
 from zoo.inference.images import (
     WHITE,
@@ -65,16 +66,11 @@ def write(path: Path, array: np.ndarray, metadata: Metadata | None = None) -> No
     if path.suffix.lower() != ARRAY:
         write_image(path, fitting(path, array), metadata)
         return
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.part")
     try:
-        with part.open("wb") as file:
+        with file_beside(path) as temporary, temporary.open("wb") as file:
             np.save(file, fitting(path, array))
-        part.replace(target)
     except OSError as error:
         raise InputError(f"output {str(path)!r} cannot be written ({one_line(error)}); nothing was changed") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def check(path: Path, array: np.ndarray) -> None:

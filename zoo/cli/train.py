@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from zoo.errors import MissingExtraError, UsageError
+from zoo.cli.heavy import import_keras
+from zoo.errors import UsageError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--architecture", required=True, metavar="NAME", help="deep, resnet, shallow, unet-skip")
     parser.add_argument(
-        "--config", default="{}", metavar="JSON", help='arguments of the architecture, such as \'{"channels": 3}\''
+        "--config", default="{}", metavar="JSON", help="arguments of the architecture, such as '{\"channels\": 3}'"
     )
     parser.add_argument(
         "--data", required=True, metavar="FOLDER", help="clean images (the clean halves of pairs), or tfds:NAME"
@@ -56,15 +57,16 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = json.loads(args.config)
     except ValueError as error:
-        raise UsageError(f"--config {args.config!r} is no JSON ({error}); expected such as '{{\"channels\": 3}}'") from error
+        raise UsageError(
+            f"--config {args.config!r} is no JSON ({error}); expected such as '{{\"channels\": 3}}'"
+        ) from error
     if not isinstance(config, dict):
         raise UsageError(f"--config {args.config!r}; expected a JSON object, such as '{{\"channels\": 3}}'")
     if args.noisy and args.validation:
         raise UsageError("--validation with --noisy: pairs are validated on every tenth pair; leave --validation out")
-    try:
-        import keras
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("zoo train", "train") from error
+    import_keras("zoo train", "train")
+    import keras
+
     import zoo
 
     keras.utils.set_random_seed(args.seed)

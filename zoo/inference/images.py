@@ -8,17 +8,15 @@ The one place that knows of uint8, uint16 and floats, of alpha, and of ICC profi
 from __future__ import annotations
 
 import os
-import secrets
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+from zoo.atomic import file_beside
 from zoo.errors import InputError
 
 WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
@@ -160,7 +158,8 @@ class Format:
     options: dict[str, Any]
 
 
-_PNG = Format("PNG", frozenset({"L", "LA", "RGB", "RGBA", "I;16"}), True, {})
+# Level 4 of 9: a third of the time of Pillow's default of 6, for files 2 % larger.
+_PNG = Format("PNG", frozenset({"L", "LA", "RGB", "RGBA", "I;16"}), True, {"compress_level": 4})
 # At Pillow's default of 75, with halved chroma, the loss would be as visible as the noise that has just been removed.
 _JPEG = Format("JPEG", frozenset({"L", "RGB"}), True, {"quality": 95, "subsampling": 0})
 _WEBP = Format("WEBP", frozenset({"L", "LA", "RGB", "RGBA"}), True, {"lossless": True, "exact": True})
@@ -337,22 +336,12 @@ def write_image(path: str | os.PathLike[str], array: np.ndarray, metadata: Metad
         if not file_format.metadata and metadata.exif:
             image.info["exif"] = metadata.exif
             image = ImageOps.exif_transpose(image)
-        with _beside(path) as file:
-            image.save(file, format=file_format.name, **options)
+        with file_beside(path) as temporary:
+            image.save(temporary, format=file_format.name, **options)
+    except InputError:
+        raise
     except DAMAGED as error:
         raise InputError(f"output {str(path)!r} cannot be written ({one_line(error)}); nothing was changed") from error
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
-    """A new file next to ``path`` that takes its place at the end, or leaves no trace."""
-    temporary = path.with_name(f".zoo-{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def one_line(error: BaseException) -> str:

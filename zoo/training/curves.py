@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo.atomic import file_beside
 from zoo.errors import MissingExtraError
 
 COLUMNS: Sequence[str] = (
@@ -29,12 +29,10 @@ def smoothed(previous: float | None, value: float, momentum: float = 0.9) -> flo
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """All rows of the run, one per round; an empty cell where nothing was validated."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with file_beside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
-    os.replace(part, path)
 
 
 def read_csv(path: Path) -> list[Row]:
@@ -71,6 +69,5 @@ def write_png(path: Path, rows: Sequence[Row]) -> None:
     rates.set(ylabel="steplength")
     for axis in (losses, scores):
         axis.grid(alpha=0.3)
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=100)
-    os.replace(part, path)
+    with file_beside(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

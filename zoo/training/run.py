@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from zoo.atomic import file_beside
 from zoo.errors import InputError, UsageError
 from zoo.training.curves import Row, read_csv, write_csv, write_png
 
@@ -77,9 +78,11 @@ class Run:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "run.json.part").touch()
+            write_csv(self.folder / "curve.csv", self.history.rows)
         except OSError as error:
-            raise InputError(f"cannot write to {str(self.folder)!r} ({error.strerror}); choose another place") from error
+            raise InputError(
+                f"cannot write to {str(self.folder)!r} ({error.strerror}); choose another place"
+            ) from error
 
     def validated(self, model: keras.Model, loss: float, psnr: float) -> None:
         """Keep ``model``'s weights if this validation is the best one."""
@@ -107,9 +110,8 @@ class Run:
             "best_step": self.history.best_step,
             "budget": {"steps": self.steps, "minutes": self.minutes},
         }
-        part = self.folder / "run.json.part"
-        part.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, self.folder / "run.json")
+        with file_beside(self.folder / "run.json") as temporary:
+            temporary.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         for old in self.folder.glob("last-*.weights.h5"):
             if old.name != last:
                 old.unlink()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from export.atomic import file_beside, folder_beside
+from zoo.atomic import file_beside, folder_beside
 from zoo.errors import InputError, UsageError
 
 
