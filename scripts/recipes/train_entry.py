@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Recipe:
     config: dict[str, Any]
     noise: str
     fit: dict[str, Any]
+    augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
     notes: str = ""
@@ -68,6 +69,7 @@ def train_entry(recipe: Recipe) -> None:
             noise=recipe.noise,
             out=args.run,
             resume=args.resume,
+            augment=zoo.Augment(**recipe.augment),
             **{**recipe.fit, "schedule": zoo.Schedule(**recipe.fit.get("schedule", {}))},
         )
         keras.config.set_dtype_policy("float32")
@@ -83,6 +85,7 @@ def train_entry(recipe: Recipe) -> None:
         recipe={
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
+            "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
             "steps": spent["step"],

@@ -34,7 +34,7 @@ class Augment:
 
     flip: bool = True
     transpose: bool = True
-    rescale: float = 1.25  # up to this factor more of the image is shrunk into the patch
+    rescale: float = 1.25  # up to this factor more of the image is shrunk into the patch, for half of the patches
     brightness: float = 0.05  # up to this much is added or taken, on the [0, 1] scale
 
     def __post_init__(self) -> None:
@@ -184,7 +184,9 @@ def batches(
         shuffle = tf.random.experimental.index_shuffle  # pyright: ignore[reportAttributeAccessIssue]
         i = visited[shuffle(position, order, len(visits) - 1)]
         keys = tf.random.split(tf.stack([tf.cast(seed, tf.int64), n]), 3)
-        scale = tf.random.stateless_uniform((), keys[0], 1, augmentation.rescale)
+        # Every other visit: resampling smooths, and who sees resampled patches alone takes fine texture for noise.
+        coin, u = tf.unstack(tf.random.stateless_uniform((2,), keys[0]))
+        scale = tf.where(coin < 0.5, 1.0, 1 + u * (augmentation.rescale - 1))
         side = tf.minimum(tf.cast(tf.round(patch * scale), tf.int64), tf.reduce_min(sizes[i]))
         at = tf.random.stateless_uniform((2, per_visit), keys[1], dtype=tf.float64)
         room = tf.cast(sizes[i] - side + 1, tf.float64)
