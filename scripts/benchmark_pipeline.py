@@ -17,7 +17,8 @@ import keras
 import tensorflow as tf
 
 import zoo
-from zoo.training.data import batches, open_images
+from zoo.training.data import batches
+from zoo.training.sources import open_images
 
 
 def pipeline_rate(data: tf.data.Dataset, batch: int, seconds: float) -> float:

@@ -9,8 +9,9 @@ from PIL import Image
 
 import zoo
 from zoo.errors import InputError, UsageError
-from zoo.training import data
-from zoo.training.data import Augment, augment, batches, hold_out, open_images, validation_pairs
+from zoo.training import sources
+from zoo.training.data import Augment, augment, batches, hold_out, validation_pairs
+from zoo.training.sources import open_images
 
 NOISE = zoo.Gaussian((0, 55))
 
@@ -46,7 +47,7 @@ def test_a_folder_an_array_and_a_file_give_the_same_images(folder, channels, mon
     from_files = open_images(folder, channels)
     assert len(from_files) == 5 and from_files.in_memory
     from_arrays = open_images([np.asarray(Image.open(f)) for (f,) in from_files.files], channels)
-    monkeypatch.setattr(data, "CACHE_BYTES", 0)
+    monkeypatch.setattr(sources, "CACHE_BYTES", 0)
     uncached = open_images(str(folder), channels)
     assert not uncached.in_memory
     for i in range(5):
@@ -57,7 +58,7 @@ def test_a_folder_an_array_and_a_file_give_the_same_images(folder, channels, mon
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_a_patch_is_a_piece_of_its_image(cached, folder, monkeypatch):
-    monkeypatch.setattr(data, "CACHE_BYTES", 2**30 if cached else 0)
+    monkeypatch.setattr(sources, "CACHE_BYTES", 2**30 if cached else 0)
     images = open_images(folder, 3)
     whole = [images.image(i) for i in range(5)]
     pipeline = batches(images, NOISE, batch=3, patch=16, seed=1, augmentation=Augment.none())
@@ -74,7 +75,7 @@ def test_a_patch_is_a_piece_of_its_image(cached, folder, monkeypatch):
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_a_pipeline_repeats_by_seed_and_continues_anywhere(cached, folder, monkeypatch):
-    monkeypatch.setattr(data, "CACHE_BYTES", 2**30 if cached else 0)
+    monkeypatch.setattr(sources, "CACHE_BYTES", 2**30 if cached else 0)
     images = open_images(folder, 1)
 
     def run(start: int, count: int, seed: int = 7) -> list:
@@ -99,7 +100,7 @@ def test_every_image_is_visited_once_an_epoch_and_large_ones_more_often():
 
 
 def test_a_batch_mixes_images_when_files_are_decoded(folder, monkeypatch):
-    monkeypatch.setattr(data, "CACHE_BYTES", 0)
+    monkeypatch.setattr(sources, "CACHE_BYTES", 0)
     order = batches(open_images(folder, 3), NOISE, batch=5, patch=16, seed=0, augmentation=Augment.none())
     _, clean = first(order, 1)[0]
     steps = {tuple(np.round(255 * (p[1, 0] - p[0, 0])).astype(int) % 256) for p in clean}

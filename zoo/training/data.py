@@ -1,4 +1,4 @@
-"""Clean images (files, arrays, a tensorflow-datasets name, or pairs of folders) → augmented patches → noisy batches.
+"""Images → augmented patches → noisy batches, by tf.data.
 
 Every batch is a function of (seed, step) alone: images are visited in a shuffled order computed from their number in
 the sequence, and all randomness is stateless. So a run can be continued at any step as if it had never stopped.
@@ -6,26 +6,17 @@ the sequence, and all randomness is stateless. So a run can be continued at any 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.errors import InputError, MissingExtraError, UsageError
+from zoo.errors import UsageError
 from zoo.noise import Gaussian, Noise, number
 from zoo.training.corrupt import corrupt
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
-# Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
-CACHE_BYTES = int(os.environ.get("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30))
-# Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
-PATCHES_FROM_FILE = 16
-
-Source = str | os.PathLike[str] | Sequence[np.ndarray] | tuple[Any, Any]
+from zoo.training.sources import ImageSet
 
 
 @dataclass(frozen=True)
@@ -47,93 +38,6 @@ class Augment:
     @classmethod
     def none(cls) -> Augment:
         return cls(flip=False, transpose=False, rescale=1, brightness=0)
-
-
-class ImageSet:
-    """Images of one channel count, by number: in memory where they fit, else decoded from their files at each visit.
-
-    For pairs, an image is the noisy one and the clean one stacked along the channels, so that both are cut and turned
-    alike.
-    """
-
-    def __init__(self, files: Sequence[tuple[Path, ...]] | Sequence[np.ndarray], channels: int, paired: bool) -> None:
-        self.channels, self.paired = channels, paired
-        self.depth = channels * (2 if paired else 1)
-        self.files = [tuple(map(str, f)) for f in files] if files and isinstance(files[0], tuple) else []
-        if self.files:
-            self.sizes = np.array([_size(f, channels) for f in self.files], np.int64)
-        else:
-            self.sizes = np.array([a.shape[:2] for a in files], np.int64)  # type: ignore[union-attr]
-        self.areas = self.sizes.prod(axis=1)
-        self.starts = np.concatenate([[0], np.cumsum(self.areas)[:-1]]) * self.depth
-        self.in_memory = not self.files or self.areas.sum() * self.depth <= CACHE_BYTES
-        if self.in_memory:
-            images = (_decode(f, channels).numpy() for f in self.files) if self.files else files
-            self.pixels = np.empty(int(self.areas.sum()) * self.depth, np.uint8)
-            for start, area, image in zip(self.starts, self.areas, images, strict=True):
-                self.pixels[start : start + area * self.depth] = np.ravel(image)  # type: ignore[arg-type]
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def image(self, i: int) -> np.ndarray:
-        """Image ``i``, float32 (h, w, channels) in [0, 1] (pairs: (h, w, 2·channels), the noisy one first)."""
-        if self.in_memory:
-            flat = self.pixels[self.starts[i] : self.starts[i] + self.areas[i] * self.depth]
-            return flat.reshape(*self.sizes[i], self.depth).astype(np.float32) / 255
-        return _decode(self.files[i], self.channels).numpy().astype(np.float32) / 255
-
-    def cutter(self) -> tuple[int, Any]:
-        """How many patches a visit takes, and the function (image number, tops, lefts, side) → uint8 patches."""
-        sizes = tf.constant(self.sizes)
-        if not self.in_memory:
-            files = tf.constant(self.files)
-
-            def cut_file(i: Any, tops: Any, lefts: Any, side: Any) -> Any:
-                image = _decode(tf.unstack(files[i], num=files.shape[1]), self.channels)
-                return tf.map_fn(
-                    lambda at: image[at[0] : at[0] + side, at[1] : at[1] + side],
-                    (tops, lefts),
-                    fn_output_signature=tf.TensorSpec((None, None, self.depth), tf.uint8),
-                )
-
-            return PATCHES_FROM_FILE, cut_file
-        pixels, starts = tf.constant(self.pixels), tf.constant(self.starts)
-
-        def cut_memory(i: Any, tops: Any, lefts: Any, side: Any) -> Any:
-            width = sizes[i, 1]
-            steps = tf.range(side, dtype=tf.int64)
-            # One slice per row would be many small operations: index whole rows of pixels of the flat buffer at once.
-            rows = (tops[:, None] + steps) * width + lefts[:, None]
-            index = (rows[..., None] + steps)[..., None] * self.depth + tf.range(self.depth, dtype=tf.int64)
-            return tf.gather(pixels, starts[i] + index)
-
-        return 1, cut_memory
-
-
-def open_images(source: Source, channels: int) -> ImageSet:
-    """The images of a source.
-
-    Args:
-        source: A folder (searched through; JPEG, PNG, BMP); a sequence of arrays, uint8 or float in [0, 1], (h, w) or
-            (h, w, c); ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of tensorflow-datasets; or a pair (noisy, clean) of
-            folders whose files have equal names.
-        channels: 1 or 3. Colour becomes gray by its luma (ITU-R BT.601), gray becomes colour by repetition.
-
-    Raises:
-        InputError: Nothing there, or an image that cannot be read. UsageError: pairs that do not fit, or are equal.
-    """
-    if isinstance(source, tuple) and len(source) == 2:
-        noisy, clean = source
-        if isinstance(noisy, str | os.PathLike) and isinstance(clean, str | os.PathLike):
-            return _pairs(Path(noisy), Path(clean), channels)
-    if isinstance(source, str) and source.startswith("tfds:"):
-        return ImageSet(_tfds(source, channels), channels, paired=False)
-    if isinstance(source, str | os.PathLike):
-        return ImageSet([(f,) for f in _files(Path(source))], channels, paired=False)
-    if not len(source):
-        raise InputError("no images: received an empty sequence; expected arrays (h, w) or (h, w, channels)")
-    return ImageSet([_array(np.asarray(a), channels) for a in source], channels, paired=False)
 
 
 def hold_out(images: ImageSet, every: int = 10) -> tuple[list[int], list[int]]:
@@ -262,97 +166,3 @@ def refuse_copying(noisy: np.ndarray, clean: np.ndarray, where: str) -> None:
             f"{where} input equals its target: the network would learn to copy, with a perfect score and no use; "
             "expected noisy input: give a noise above 0, or pairs of noisy and clean images"
         )
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"no folder {str(folder)!r}; expected a folder with images ({', '.join(EXTENSIONS)})")
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in EXTENSIONS)
-    if not files:
-        raise InputError(f"no images in {str(folder)!r}; expected files ending in {', '.join(EXTENSIONS)}")
-    return files
-
-
-def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
-    left, right = ({f.relative_to(d).with_suffix(""): f for f in _files(d)} for d in (noisy, clean))
-    if odd := sorted(map(str, left.keys() ^ right.keys())):
-        raise UsageError(
-            f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
-        )
-    images = ImageSet([(left[name], right[name]) for name in sorted(left)], channels, paired=True)
-    for i, (a, _) in enumerate(images.files):
-        pair = images.image(i)
-        if np.array_equal(pair[..., :channels], pair[..., channels:]):
-            raise UsageError(
-                f"{a!r} equals its clean picture; expected a noisy one: from equal pairs a network learns to copy"
-            )
-    return images
-
-
-def _tfds(source: str, channels: int) -> list[np.ndarray]:
-    try:
-        import tensorflow_datasets as tfds
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("tensorflow-datasets", "train") from error
-    name, _, split = source.removeprefix("tfds:").partition(":")
-    try:
-        data = tfds.load(name, split=split or "train", download=False)
-    except (tfds.core.DatasetNotFoundError, AssertionError, ValueError) as error:
-        raise InputError(
-            f"no prepared data set {source!r} ({str(error).splitlines()[0]}); run tfds build first"
-        ) from error
-    return [_array(item["image"], channels) for item in tfds.as_numpy(data)]
-
-
-def _array(image: np.ndarray, channels: int) -> np.ndarray:
-    """Any array of an image → uint8 (h, w, channels)."""
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.dtype not in (np.uint8, np.float32, np.float64):
-        raise InputError(
-            f"array of shape {image.shape} and type {image.dtype}; expected (h, w), (h, w, 1) or (h, w, 3) of "
-            "uint8 or float"
-        )
-    if image.dtype != np.uint8:
-        if not (image.min() >= 0 and image.max() <= 1):
-            raise InputError(f"float image from {image.min():g} to {image.max():g}; expected clean values in [0, 1]")
-        image = np.round(image * 255).astype(np.uint8)
-    return _fit_channels(image, channels).numpy()
-
-
-def _fit_channels(image: Any, channels: int) -> Any:
-    if image.shape[-1] == channels:
-        return tf.convert_to_tensor(image)
-    return tf.image.rgb_to_grayscale(image) if channels == 1 else tf.image.grayscale_to_rgb(image)
-
-
-def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
-    """Height and width from the header, equal for all files of a pair."""
-    from PIL import Image, UnidentifiedImageError
-
-    sizes = []
-    for file in files:
-        try:
-            with Image.open(file) as image:
-                sizes.append(image.size[::-1])
-        except (UnidentifiedImageError, OSError) as error:
-            raise InputError(f"cannot read {file!r} as an image ({error}); remove or replace the file") from error
-    if len(set(sizes)) > 1:
-        raise UsageError(f"{files[0]!r} and {files[1]!r} have sizes {sizes}; expected pairs of equal size")
-    return sizes[0]
-
-
-def _decode(files: Any, channels: int) -> Any:
-    """Files → uint8 (h, w, channels·files); 16 bits are reduced to 8."""
-    images = []
-    for file in files:
-        content = tf.io.read_file(file)
-        # Bit-exact decoding: the fast one differs from other decoders by some steps, which is noise in the targets.
-        image = tf.cond(
-            tf.io.is_jpeg(content),
-            lambda content=content: tf.io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"),
-            lambda content=content: tf.io.decode_image(content, 3, expand_animations=False),
-        )
-        image = tf.ensure_shape(image, (None, None, 3))
-        images.append(_fit_channels(image, channels))
-    return tf.concat(images, axis=-1)

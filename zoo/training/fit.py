@@ -10,11 +10,12 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.noise import Noise, noise_from_name
-from zoo.training.data import Augment, Source, batches, hold_out, open_images, refuse_copying, validation_pairs
+from zoo.training.data import Augment, batches, hold_out, refuse_copying, validation_pairs
 from zoo.training.guide import ROUND, Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 from zoo.training.run import History, Run
+from zoo.training.sources import Source, open_images
 
 
 def fit(
@@ -51,7 +52,7 @@ def fit(
             ``keras.config.set_dtype_policy("mixed_bfloat16")`` (or float16) before building it; for several GPUs build
             it inside ``tf.distribute.MirroredStrategy().scope()``, or with JAX after
             ``keras.distribution.set_distribution(keras.distribution.DataParallel())``.
-        train: Clean images, or pairs: see :func:`zoo.training.data.open_images`.
+        train: Clean images, or pairs: see :func:`zoo.training.sources.open_images`.
         validation: The same, disjoint from ``train``; without it, every tenth image of ``train`` is held out.
         noise: What is drawn on clean images (``"gaussian:0-55"``); None for pairs.
         steps, minutes: The budget: exactly one of the two. With ``minutes`` the schedule follows the clock.
