@@ -27,10 +27,10 @@ RECIPE = Recipe(
     mixed_precision="mixed_bfloat16",
     start="resnet-gaussian-gray",
     notes=(
-        "The shipped weights came about in parts, each on one core of a machine that did other work: from those of the "
-        "gray entry after 44,000 steps, 60 minutes of batch 4 at a steplength of 7e-4, with all patches rescaled; and 22 "
-        "minutes of this recipe at 4e-4, from there. A run at 1e-3 without a limit on the gradient was undone by one odd "
-        "batch after 3,000 steps: hence clip_norm."
+        "The shipped weights came about in parts, each on one core of a machine that did other work: from those of "
+        "the gray entry after 44,000 steps, 60 minutes of batch 4 at a steplength of 7e-4, with all patches rescaled; "
+        "and 22 minutes of this recipe at 4e-4, from there. A run at 1e-3 without a limit on the gradient was undone "
+        "by one odd batch after 3,000 steps: hence clip_norm."
     ),
 )
 

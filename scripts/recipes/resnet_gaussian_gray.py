@@ -25,9 +25,10 @@ RECIPE = Recipe(
     mixed_precision="mixed_bfloat16",
     notes=(
         "The shipped weights came about in parts, each on one core of a machine that did other work: 38,000 steps of "
-        "batch 4 at a steplength of 1e-3, with one residual block more at half size, which was then taken out (its halo "
-        "was 68 pixels); 6,000 steps after that; 54 minutes at 5e-4, with all patches rescaled; and 22 minutes of this "
-        "recipe at 4e-4. Runs at 1e-3 without a limit on the gradient were undone by one odd batch: hence clip_norm."
+        "batch 4 at a steplength of 1e-3, with one residual block more at half size, which was then taken out (its "
+        "halo was 68 pixels); 6,000 steps after that; 54 minutes at 5e-4, with all patches rescaled; and 22 minutes of "
+        "this recipe at 4e-4. Runs at 1e-3 without a limit on the gradient were undone by one odd batch: hence "
+        "clip_norm."
     ),
 )
 
