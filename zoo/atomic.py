@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -69,4 +71,32 @@ def _temporary(path: Path) -> Path:
         raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
-    return path.with_name(f".zoo-{secrets.token_hex(8)}.tmp")
+    return path.with_name(f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}")
+
+
+_PREFIX, _SUFFIX = ".zoo-", ".tmp"
+
+
+def _host() -> str:
+    """A few letters for this machine: a folder may be shared with others."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def sweep(folder: Path) -> None:
+    """Remove from ``folder`` what processes of this machine left there when they were killed as they wrote."""
+    for left in folder.glob(f"{_PREFIX}{_host()}-*{_SUFFIX}"):
+        pid = left.name.split("-")[2]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":  # there, signal 0 is no question but Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -37,3 +37,8 @@ class DivergenceError(ZooError):
 
 class ParityError(ZooError):
     """An exported artifact differs from its Keras model."""
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of a library says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

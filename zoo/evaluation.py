@@ -20,7 +20,8 @@ from rich.progress import track
 from zoo.architectures import load_keras
 from zoo.errors import InputError, UsageError, ZooError
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.images import FORMATS, channels_of, read_image, to_gray, to_tensor
+from zoo.inference.files import FORMATS, read_image
+from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
 from zoo.noise import Gaussian, Noise, noise_from_name
 
@@ -181,6 +182,7 @@ def _clean(name: str, source: Any, channels: int) -> np.ndarray:
     try:
         if channels_of(array) > channels:
             array = to_gray(array)
+        check_image(array, channels)
         return to_tensor(array, channels)[0][0]
     except InputError as error:
         raise InputError(f"{name}: {error}") from error

@@ -24,6 +24,7 @@ class Recipe:
     config: dict[str, Any]
     noise: str
     fit: dict[str, Any]
+    finish: dict[str, Any] = field(default_factory=dict)  # what a second stage does otherwise
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
@@ -55,6 +56,9 @@ def train_entry(recipe: Recipe) -> None:
     import zoo
     from export.training_data import training_data
 
+    stages = {args.run: recipe.fit}
+    if recipe.finish:
+        stages[args.run / "finish"] = {**recipe.fit, **recipe.finish}
     if not args.publish_only:
         keras.utils.set_random_seed(0)
         if recipe.mixed_precision:
@@ -62,20 +66,22 @@ def train_entry(recipe: Recipe) -> None:
         model = zoo.build(recipe.architecture, **recipe.config)
         if not args.resume:
             start(model, recipe, args.start)
-        zoo.fit(
-            model,
-            str(args.data / "train"),
-            str(args.data / "val"),
-            noise=recipe.noise,
-            out=args.run,
-            resume=args.resume,
-            augment=zoo.Augment(**recipe.augment),
-            **{**recipe.fit, "schedule": zoo.Schedule(**recipe.fit.get("schedule", {}))},
-        )
+        for folder, options in stages.items():
+            zoo.fit(
+                model,
+                str(args.data / "train"),
+                str(args.data / "val"),
+                noise=recipe.noise,
+                out=folder,
+                resume=args.resume and (folder / "run.json").exists(),
+                augment=zoo.Augment(**recipe.augment),
+                **{**options, "schedule": zoo.Schedule(**options.get("schedule", {}))},
+            )
         keras.config.set_dtype_policy("float32")
+    runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
     model = zoo.build(recipe.architecture, **recipe.config)
-    model.load_weights(args.run / "best.weights.h5")
-    spent = json.loads((args.run / "run.json").read_text(encoding="utf-8"))
+    model.load_weights(runs[-1] / "best.weights.h5")
+    spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
     export.publish(
         model,
         recipe.name,
@@ -85,12 +91,13 @@ def train_entry(recipe: Recipe) -> None:
         recipe={
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
+            "finish": recipe.finish,
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
-            "steps": spent["step"],
-            "minutes": round(spent["minutes"], 1),
-            "validation_psnr": spent["best_psnr"],
+            "steps": sum(run["step"] for run in spent),
+            "minutes": round(sum(run["minutes"] for run in spent), 1),
+            "validation_psnr": spent[-1]["best_psnr"],
             "docstring": recipe.notes,
         },
         training_data=training_data(args.data / "SOURCES.csv", name="openly licensed photographs"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from zoo.cli.denoise import EVERYDAY
+from zoo.inference.folder import EVERYDAY
 from zoo.pretrained import describe, list_pretrained
 
 
@@ -91,10 +92,10 @@ def test_an_array_of_16_bits_keeps_them(dtype, zoo, blur, gray, tmp_path):
 
 
 def test_several_pictures_go_into_a_folder(zoo, blur, gray_file, color_file, tmp_path):
-    (tmp_path / "out").mkdir()
     result = zoo("denoise", gray_file, color_file, "-o", tmp_path / "out", "--model", blur(1))
     assert result.status == 0
-    assert len(result.err.splitlines()) == 2
+    assert len(result.err.splitlines()) == 3
+    assert result.err.splitlines()[-1].startswith("2 done, 0 skipped, 0 failed in ")
     for source in (gray_file, color_file):
         np.testing.assert_allclose(opened(tmp_path / "out" / source.name), blurred(opened(source)), atol=0.51)
 
@@ -102,7 +103,7 @@ def test_several_pictures_go_into_a_folder(zoo, blur, gray_file, color_file, tmp
 def test_several_pictures_need_a_folder(zoo, blur, gray_file, color_file, tmp_path):
     result = zoo("denoise", gray_file, color_file, "-o", tmp_path / "out.png", "--model", blur(1))
     assert result.status == 2
-    assert "expected a folder that exists" in result.err
+    assert "expected a folder" in result.err
     assert not (tmp_path / "out.png").exists()
 
 
@@ -127,8 +128,7 @@ def test_no_picture_is_overwritten_by_its_own_or_anothers_result(zoo, blur, gray
 
 
 def test_a_bar_is_shown_on_a_terminal_only(zoo, blur, gray_file, color_file, tmp_path, monkeypatch):
-    (tmp_path / "out").mkdir()
-    arguments = ["denoise", gray_file, color_file, "-o", tmp_path / "out", "--model", blur(1)]
+    arguments = ["denoise", gray_file, color_file, "-o", tmp_path / "out", "--model", blur(1), "--again"]
     assert "denoising" not in zoo(*arguments).err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -158,7 +158,100 @@ def test_without_a_model_the_pictures_colour_decides(channels, zoo, gray_file, c
 
 
 def test_without_any_shipped_entry_a_model_is_asked_for(zoo, gray_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.pretrained.shipped", dict)
+    monkeypatch.setattr("zoo.inference.folder.shipped", dict)
     result = zoo("denoise", gray_file, "-o", tmp_path / "out.png")
     assert result.status == 2
     assert "expected --model" in result.err
+
+
+def test_a_folder_is_mirrored_and_what_is_done_is_skipped(zoo, blur, gray_file, color_file, tmp_path):
+    model, photos, out = blur(1), tmp_path / "photos", tmp_path / "out"
+    (photos / "2026" / "may").mkdir(parents=True)
+    gray_file.rename(photos / "a.png")
+    color_file.rename(photos / "2026" / "may" / "b.png")
+    (photos / "notes.txt").write_text("not a picture")
+    result = zoo("denoise", photos, "-o", out, "--model", model)
+    assert (result.status, result.out) == (0, "")
+    assert result.err.splitlines()[-1].startswith("2 done, 0 skipped, 0 failed")
+    for name in ("a.png", "2026/may/b.png"):
+        np.testing.assert_allclose(opened(out / name), blurred(opened(photos / name)), atol=0.51)
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    assert len(stamps) == 2
+    assert zoo("denoise", photos, "-o", out, "--model", model).err.startswith("0 done, 2 skipped, 0 failed")
+    assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    # Another source, another way, a lost result: made again.
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(photos / "a.png")
+    assert zoo("denoise", photos, "-o", out, "--model", model).err.splitlines()[-1].startswith("1 done, 1 skipped")
+    assert not opened(out / "a.png").any()
+    assert "2 done, 0 skipped" in zoo("denoise", photos, "-o", out, "--model", model, "--strength", "0.5").err
+    (out / "a.png").unlink()
+    assert "1 done, 1 skipped" in zoo("denoise", photos, "-o", out, "--model", model, "--strength", "0.5").err
+    assert "2 done, 0 skipped" in zoo("denoise", photos, "-o", out, "--model", model, "--again").err
+
+
+def test_a_failed_picture_is_reported_and_the_rest_done(zoo, blur, gray, tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for i in range(5):
+        Image.fromarray(gray).save(photos / f"{i}.png")
+    (photos / "2.png").write_bytes(b"no picture")
+    result = zoo("denoise", photos, "-o", out, "--model", blur(1), "--jobs", "2")
+    assert result.status == 1
+    (error,) = [line for line in result.err.splitlines() if "error" in line]
+    assert "2.png" in error
+    assert result.err.splitlines()[-1].startswith("4 done, 0 skipped, 1 failed")
+    assert sorted(p.name for p in out.glob("*.png")) == ["0.png", "1.png", "3.png", "4.png"]
+    (photos / "2.png").write_bytes((photos / "1.png").read_bytes())
+    result = zoo("denoise", photos, "-o", out, "--model", tmp_path / "blur-1", "--jobs", "2")
+    assert (result.status, len(list(out.glob("*.png")))) == (0, 5)
+    assert result.err.splitlines()[-1].startswith("1 done, 4 skipped, 0 failed")
+
+
+def test_patterns_and_other_formats(zoo, blur, gray_file, color_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out, model = tmp_path / "out", blur(1)
+    result = zoo("denoise", "*.png", "-o", out, "--model", model, "--format", "jpg", "--quality", "80")
+    assert result.status == 0
+    assert sorted(p.name for p in out.iterdir()) == [".zoo-denoise.jsonl", "color.jpg", "gray.jpg"]
+    coarse = (out / "gray.jpg").stat().st_size
+    zoo("denoise", "*.png", "-o", out, "--model", model, "--format", ".jpg", "--quality", "95")
+    assert coarse < (out / "gray.jpg").stat().st_size
+    assert zoo("denoise", "*.bmp", "-o", out).status == 1
+    assert zoo("denoise", "*.png", "-o", out, "--format", "gif").status == 2
+    assert zoo("denoise", "*.png", "-o", out, "--quality", "101").status == 2
+
+
+def test_planes_of_a_microscope_and_pages_of_a_scan(zoo, blur, tmp_path):
+    stack = np.random.default_rng(0).integers(0, 65536, (3, 20, 30, 5), dtype=np.uint16)
+    with tifffile.TiffWriter(tmp_path / "in.tif") as writer:
+        for page in stack:
+            writer.write(page, photometric="minisblack", planarconfig="contig", metadata=None)
+    model = blur(1)
+    result = zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--model", model)
+    assert result.status == 1 and "--planes" in result.err
+    assert not (tmp_path / "out.tif").exists()
+    result = zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--model", model, "--planes")
+    assert result.status == 0 and "each channel by itself" in result.err
+    with tifffile.TiffFile(tmp_path / "out.tif") as found:
+        assert len(found.pages) == 3
+        for page, wanted in zip(found.pages, stack, strict=True):
+            assert page.dtype == np.uint16
+            np.testing.assert_allclose(page.asarray(), blurred(wanted), atol=1)
+    result = zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.png", "--model", model, "--planes")
+    assert result.status == 1 and not (tmp_path / "out.png").exists()
+
+
+def test_a_picture_larger_than_allowed(zoo, blur, gray_file, tmp_path):
+    arguments = ["denoise", gray_file, "-o", tmp_path / "out.png", "--model", blur(1)]
+    result = zoo(*arguments, "--max-pixels", "11999")
+    assert result.status == 1 and "too large" in result.err and not (tmp_path / "out.png").exists()
+    assert zoo(*arguments, "--max-pixels", "12000").status == 0
+
+
+def test_strength(zoo, blur, gray, gray_file, tmp_path):
+    arguments = ["denoise", gray_file, "-o", tmp_path / "out.npy", "--model", blur(1)]
+    assert zoo(*arguments, "--strength", "0.25").status == 0
+    wanted = (0.75 * gray + 0.25 * blurred(gray)) / 255
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), wanted, atol=1e-5)
+    for wrong in ("2", "-1", "nan", "half"):
+        assert zoo(*arguments, "--strength", wrong).status == 2

@@ -92,6 +92,76 @@ def test_wrong_image_and_wrong_tile(toy: Toy) -> None:
         denoise(np.zeros((4, 4), np.uint8), tile=0)
 
 
+@pytest.mark.parametrize(("channels", "planes"), [(1, 1), (1, 2), (3, 3), (3, 4)])
+@pytest.mark.parametrize("tile", ["auto", 12, None])
+def test_a_batch_is_its_images(toy: Toy, channels: int, planes: int, tile: Any) -> None:
+    denoise = Denoiser(toy(channels=channels, takes_sigma=True), threads=1)
+    batch = np.random.default_rng(3).integers(0, 256, (4, 30, 21, planes), np.uint8)
+    found = denoise(batch, sigma=10, tile=tile)
+    assert found.shape == batch.shape
+    for single, result in zip(batch, found, strict=True):
+        np.testing.assert_allclose(result.astype(int), denoise(single, sigma=10), atol=1)
+
+
+def test_strength_blends(toy: Toy) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    image = np.random.default_rng(1).random((20, 30), np.float32)
+    full = denoise(image)
+    np.testing.assert_allclose(denoise(image, strength=0), image, atol=1e-6)
+    np.testing.assert_allclose(denoise(image, strength=0.25), 0.75 * image + 0.25 * full, atol=1e-6)
+    for wrong in (-0.1, 1.1, float("nan"), "half", True, None):
+        with pytest.raises(UsageError, match="strength="):
+            denoise(image, strength=wrong)
+
+
+def test_the_result_goes_where_it_is_wanted(toy: Toy, tmp_path: Path) -> None:
+    """Memory maps in and out: never the whole picture in memory."""
+    denoise = Denoiser(toy(), threads=1)
+    image = np.random.default_rng(1).integers(0, 256, (90, 70), np.uint8)
+    np.save(tmp_path / "in.npy", image)
+    mapped = np.load(tmp_path / "in.npy", mmap_mode="r")
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", "w+", np.uint8, (90, 70))
+    assert denoise(mapped, tile=16, out=out) is out
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), denoise(image))
+    frozen = np.empty_like(image)
+    frozen.flags.writeable = False
+    for wrong in (image, image[::-1], np.empty((90, 71), np.uint8), np.empty((90, 70)), [], frozen):
+        with pytest.raises(UsageError, match="out "):
+            denoise(image, out=wrong)
+
+
+def test_progress_is_told(toy: Toy) -> None:
+    told: list[tuple[int, int]] = []
+    Denoiser(toy(), threads=1)(np.zeros((40, 50), np.uint8), tile=16, progress=lambda *done: told.append(done))
+    assert len(told) > 4 and told[-1] == (2000, 2000)
+
+
+def test_a_stream_is_fetched_as_it_is_needed(toy: Toy) -> None:
+    denoise = Denoiser(toy(takes_sigma=True), threads=1)
+    fetched: list[int] = []
+
+    def camera() -> Any:
+        for i in range(10**9):
+            fetched.append(i)
+            yield np.full((8 + i, 9), i, np.uint8)
+
+    stream = denoise.stream(camera(), sigma=5)
+    for i in range(3):
+        np.testing.assert_array_equal(next(stream), denoise(np.full((8 + i, 9), i, np.uint8), sigma=5))
+    stream.close()
+    assert len(fetched) <= 4
+    assert list(denoise.stream([], sigma=5)) == []
+    broken = denoise.stream([np.zeros((4, 4)), np.full((4, 4), np.nan)], sigma=5)
+    assert next(broken).shape == (4, 4)
+    with pytest.raises(InputError, match="NaN"):
+        next(broken)
+
+
+def test_an_empty_batch(toy: Toy) -> None:
+    with pytest.raises(InputError, match="no images"):
+        Denoiser(toy(), threads=1)(np.zeros((0, 4, 4, 1), np.uint8))
+
+
 def test_threads_may_share_a_denoiser(toy: Toy) -> None:
     denoise = Denoiser(toy(), threads=1)
     images = [np.random.default_rng(i).random((20 + i, 30), np.float32) for i in range(24)]
@@ -155,7 +225,7 @@ def test_no_keras_is_imported(toy: Toy, tmp_path: Path) -> None:
 import sys
 import numpy as np
 import zoo
-from zoo.inference.images import read_image, write_image
+from zoo.inference.files import read_image, write_image
 
 image, metadata = read_image(sys.argv[2])
 write_image(sys.argv[3], zoo.load(sys.argv[1])(image, tile=8), metadata)
@@ -164,7 +234,7 @@ heavy = {"tensorflow", "keras", "jax", "torch", "onnx"} & set(sys.modules)
 heavy |= {name for name in sys.modules if name.startswith(("zoo.training", "zoo.architectures", "export"))}
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """
-    from zoo.inference.images import read_image, write_image
+    from zoo.inference.files import read_image, write_image
 
     source, result = tmp_path / "in.png", tmp_path / "out.png"
     write_image(source, np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.inference.tiling import AUTO_SIDE, TileSize, core_size, run_tiled, split
+from zoo.inference import tiling
+from zoo.inference.tiling import AUTO_SIDE, TileSize, core_size, run_batch, split
 
 Model = Callable[[np.ndarray], np.ndarray]
 
@@ -18,6 +20,13 @@ def some_sizes(count: int, seed: int) -> list[tuple[int, int]]:
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((1, height, width, 1), np.float32)
+
+
+def run_tiled(model: Model, image: np.ndarray, **how: Any) -> np.ndarray:
+    """The tiled result of (1, h, w, 1)."""
+    output = np.empty_like(image[0])
+    tiling.run_tiled(lambda window: model(window[np.newaxis])[0], image[0], output, **how)
+    return output[np.newaxis]
 
 
 @pytest.mark.parametrize("tile", [1, 4, 9, 16, 33])
@@ -97,3 +106,32 @@ def test_auto_never_runs_a_large_image_whole(multiple_of: int) -> None:
 def test_wrong_tile(tile: TileSize) -> None:
     with pytest.raises(UsageError, match=r"tile=.*'auto'"):
         core_size(tile, 10, 10, halo=1, multiple_of=1)
+
+
+@pytest.mark.parametrize("tile", [None, "auto", 8])
+def test_progress_counts_every_pixel_once(toy_model: Model, halo: int, multiple_of: int, tile: TileSize) -> None:
+    told: list[tuple[int, int]] = []
+    image = picture(30, 41)
+    run_tiled(toy_model, image, tile=tile, halo=halo, multiple_of=multiple_of, progress=lambda *done: told.append(done))
+    counts = [done for done, _ in told]
+    assert counts == sorted(set(counts)) and told[-1] == (1230, 1230)
+    assert len(told) == (24 if tile == 8 else 1)
+
+
+@pytest.mark.parametrize("tile", [None, "auto", 8])
+def test_a_batch_equals_its_images(
+    toy_model: Model, halo: int, multiple_of: int, tile: TileSize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiling, "AUTO_SIDE", 50)  # two images of 30×41 at a time
+    batch = np.concatenate([picture(30, 41, seed) for seed in range(5)])
+    output, told = np.empty_like(batch), []
+
+    def model(window: np.ndarray) -> np.ndarray:
+        return toy_model(window) if window.ndim == 4 else toy_model(window[np.newaxis])[0]
+
+    how: dict[str, Any] = {"tile": tile, "halo": halo, "multiple_of": multiple_of}
+    run_batch(model, batch, output, **how, progress=lambda *done: told.append(done))
+    for single, found in zip(batch, output, strict=True):
+        np.testing.assert_allclose(found, toy_model(single[np.newaxis])[0], rtol=0, atol=1e-5)
+    counts = [done for done, _ in told]
+    assert counts == sorted(set(counts)) and told[-1] == (5 * 1230, 5 * 1230)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -44,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = _parser().parse_args(argv)
-        status = args.run(args)
+        # Decoders warn of what is odd in a file; what matters is said in a line of our own.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            status = args.run(args)
         sys.stdout.flush()
         return status
     except ZooError as error:

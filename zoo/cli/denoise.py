@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import functools
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from zoo.cli.options import sigma, tile, whole_number
+from zoo.cli.options import ending, number, sigma, tile, whole_number
+from zoo.cli.say import say
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from zoo.inference.denoiser import Denoiser
-
-# What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.
-EVERYDAY = {1: ("resnet-gaussian-gray",), 3: ("resnet-photo-color", "resnet-gaussian-color")}
+    from zoo.inference.folder import Meter, Outcome, Task
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,9 +23,11 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "denoise",
         help="clean pictures",
-        description="Clean pictures: PNG, JPEG, TIFF, WebP, BMP, PPM, or a float array in .npy.",
+        description="Clean pictures: PNG, JPEG, TIFF (any number of pages), WebP, BMP, PPM, or a float array in .npy. "
+        "Depth, alpha, colour profile, EXIF and tags stay. Folders are searched through and mirrored; what is done "
+        "already is skipped, so that a job that was stopped goes on where it was.",
     )
-    parser.add_argument("inputs", metavar="IN", nargs="+", type=Path, help="noisy pictures")
+    parser.add_argument("inputs", metavar="IN", nargs="+", help="noisy pictures, folders of them, or patterns")
     parser.add_argument(
         "-o", "--output", metavar="OUT", type=Path, required=True, help="the clean picture; a folder for several"
     )
@@ -37,88 +36,100 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--sigma", type=sigma, metavar="N", help="noise level from 0 to 255, for models that take it")
     parser.add_argument(
+        "--strength", type=number(0, 1), default=1.0, metavar="S", help="share of the noise to take away, 0 to 1 (1)"
+    )
+    parser.add_argument(
         "--tile", type=tile, default="auto", metavar="N", help="side of tiles in pixels, 'none' or 'auto' (auto)"
     )
     parser.add_argument("--threads", type=whole_number(1), metavar="N", help="processor threads (one per core)")
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--format", type=ending, metavar="EXT", help="of all results, such as png (default: as each input)"
+    )
+    files.add_argument("--quality", type=whole_number(1, 100), metavar="Q", help="of JPEG (95) and WebP (lossless)")
+    files.add_argument("--planes", action="store_true", help="each channel is a gray picture by itself (microscopy)")
+    files.add_argument(
+        "--max-pixels", type=whole_number(1), default=10**9, metavar="N", help="refuse larger pictures (10^9)"
+    )
+    files.add_argument("--jobs", type=whole_number(1), default=1, metavar="N", help="pictures in a model at once (1)")
+    files.add_argument("--again", action="store_true", help="denoise what is done already, too")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Denoise one picture after the other; each result is in its place before the next picture is begun."""
-    from zoo.cli import pictures
-    from zoo.inference.denoiser import load
+    """Denoise one picture, or many; a failed one is reported, and the rest done."""
+    from zoo.inference.folder import Denoisers, Journal, Meter, denoise_all, plan, prepare, way
+    from zoo.inference.pictures import Settings
 
-    @functools.cache
-    def denoiser(name: str) -> Denoiser:
-        return load(name, threads=args.threads)
-
-    jobs = list(zip(args.inputs, _outputs(args.inputs, args.output), strict=True))
-    for source, target in _with_progress(jobs):
-        image, metadata = pictures.read(source)
-        pictures.check(target, image)
-        if target.suffix.lower() == pictures.ARRAY:
-            image = pictures.as_float(image)
-        model = denoiser(args.model or everyday(image))
-        result, how = denoise(model, image, sigma=args.sigma, tile=args.tile)
-        pictures.write(target, result, metadata)
-        pictures.say(f"{source} -> {target} ({model.entry.name}{how})")
-    return 0
-
-
-def denoise(
-    model: Denoiser, image: np.ndarray, *, sigma: float | Literal["auto"] | None, tile: int | Literal["auto"] | None
-) -> tuple[np.ndarray, str]:
-    """The clean image, of the same dtype and shape, and what had to be done where the model has another colour."""
-    import numpy as np
-
-    from zoo.inference.images import channels_of, to_color, to_gray
-
-    clean = functools.partial(model, sigma=sigma, tile=tile)
-    channels = channels_of(image)
-    if channels == model.channels:
-        return clean(image), ""
-    if channels == 1:
-        return to_gray(clean(to_color(image))).reshape(image.shape), ", the gray picture as a colour picture"
-    planes = [clean(image[..., i]) for i in range(channels)]
-    alpha = image[..., channels:]
-    return np.concatenate([np.stack(planes, axis=-1), alpha], axis=-1), ", a gray model: each colour by itself"
+    tasks = plan(args.inputs, args.output, ending=args.format or "")
+    settings = Settings(
+        sigma=args.sigma,
+        strength=args.strength,
+        tile=args.tile,
+        quality=args.quality,
+        planes=args.planes,
+        max_pixels=args.max_pixels,
+    )
+    denoisers = Denoisers(args.model, threads=args.threads or _share(args.jobs))
+    if len(tasks) == 1 and tasks[0].target == args.output:
+        (outcome,) = denoise_all(tasks, denoisers, settings)
+        if outcome.error is not None:
+            raise outcome.error
+        _tell(outcome)
+        return 0
+    prepare(tasks)
+    journal = None if args.again else Journal(args.output, way(denoisers, settings))
+    meter = Meter()
+    with _bar(tasks, meter) as told:
+        for outcome in told(denoise_all(tasks, denoisers, settings, journal=journal, jobs=args.jobs)):
+            if isinstance(outcome.error, UsageError):
+                raise outcome.error  # it would be the same for each picture
+            meter.add(outcome)
+            _tell(outcome)
+    seconds, files, megapixels = meter.rates()
+    say(
+        f"{meter.done} done, {meter.skipped} skipped, {meter.failed} failed in {seconds:.1f} s: {files:.2f} pictures "
+        f"and {megapixels:.2f} megapixels per second"
+    )
+    return 1 if meter.failed else 0
 
 
-def everyday(image: np.ndarray) -> str:
-    """The name of the entry that an image is denoised with when nobody says.
-
-    Raises:
-        UsageError: None of them is shipped.
-    """
-    from zoo.inference.images import channels_of
-    from zoo.pretrained import shipped
-
-    names = EVERYDAY[channels_of(image)]
-    for name in names:
-        if name in shipped():
-            return name
-    raise UsageError(f"none of {', '.join(names)} is installed; expected --model with a name of `zoo list` or a folder")
+def _share(jobs: int) -> int | None:
+    """Threads for each of several models that work at once."""
+    return max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
 
 
-def _outputs(inputs: Sequence[Path], output: Path) -> list[Path]:
-    """Where each result goes, once it is sure that none overwrites an input or another result."""
-    from zoo.cli.pictures import refuse_overwriting
-
-    if not output.is_dir() and len(inputs) > 1:
-        raise UsageError(f"{len(inputs)} pictures with output {str(output)!r}; expected a folder that exists")
-    outputs = [output / path.name for path in inputs] if output.is_dir() else [output]
-    for target in outputs:
-        refuse_overwriting(inputs, target)
-    if twice := {str(target) for target in outputs if outputs.count(target) > 1}:
-        raise UsageError(f"two pictures would become {min(twice)!r}; expected inputs of different names")
-    return outputs
+def _tell(outcome: Outcome) -> None:
+    """A line on what became of a picture; nothing on one that had been done."""
+    if outcome.error is not None:
+        say(f"zoo: error: {' '.join(str(outcome.error).split())}")
+    elif outcome.report is not None:
+        how = ", ".join([*outcome.report.entries, *outcome.report.notes])
+        say(f"{outcome.task.source} -> {outcome.task.target} ({how})")
 
 
-def _with_progress(jobs: Sequence[tuple[Path, Path]]) -> Iterable[tuple[Path, Path]]:
-    """The jobs, with a bar on a terminal while there are several."""
-    if len(jobs) == 1 or not sys.stderr.isatty():
-        return jobs
+@contextmanager
+def _bar(tasks: Sequence[Task], meter: Meter) -> Iterator[Any]:
+    """Gives a function that passes outcomes on, with a bar on a terminal while there are several."""
+    if len(tasks) == 1 or not sys.stderr.isatty():
+        yield lambda outcomes: outcomes
+        return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    return track(jobs, "denoising", console=Console(stderr=True), transient=True)
+    columns = [
+        TextColumn("denoising"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.2f} MPix/s"),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("denoising", total=len(tasks), rate=0.0)
+
+        def told(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+            for outcome in outcomes:
+                yield outcome
+                progress.update(bar, advance=1, rate=meter.rates()[2])
+
+        yield told

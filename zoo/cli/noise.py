@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.cli.options import whole_number
+from zoo.cli.say import say
 
 EXAMPLES = (
     "gaussian:25, poisson:30, saltpepper:5, blocks:10, camera:10,3, jpeg:50, a range that a level is drawn from "
@@ -33,20 +34,20 @@ def run(args: argparse.Namespace) -> int:
     """Read, add the noise, write, and say what noise it was."""
     import numpy as np
 
-    from zoo.cli import pictures
     from zoo.inference.images import channels_of, from_tensor, to_tensor
+    from zoo.inference.pictures import ARRAY, as_float, check_output, read_picture, refuse_overwriting, write_picture
     from zoo.noise import noise_from_name
 
     noise = noise_from_name(args.noise)
-    pictures.refuse_overwriting([args.input], args.output)
-    image, metadata = pictures.read(args.input)
-    pictures.check(args.output, image)
-    if args.output.suffix.lower() == pictures.ARRAY:
-        image = pictures.as_float(image)
+    refuse_overwriting([args.input], args.output)
+    image, metadata = read_picture(args.input)
+    check_output(args.output, image)
+    if args.output.suffix.lower() == ARRAY:
+        image = as_float(image)
     clean, form = to_tensor(image, channels_of(image))
     rng = np.random.default_rng(args.seed)
     drawn = noise.draw(rng)
     noisy = from_tensor(drawn.apply(clean[0], rng)[np.newaxis], form)
-    pictures.write(args.output, noisy, metadata)
-    pictures.say(f"{args.input} -> {args.output} ({drawn.name}, seed {args.seed})")
+    write_picture(args.output, [(noisy, metadata)])
+    say(f"{args.input} -> {args.output} ({drawn.name}, seed {args.seed})")
     return 0

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number from ``least`` on."""
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an option that is a whole number from ``least`` on, or to ``most``."""
+    expected = f"from {least} on" if most is None else f"from {least} to {most}"
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= (int(text) if most is None else most)):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {expected}")
         return int(text)
 
     return parse
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """The type of an option that is a number in a range."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return value
+
+    return parse
+
+
+def ending(text: str) -> str:
+    """The type of an option that names a format by the ending of its files, with or without the dot."""
+    from zoo.inference.pictures import is_picture
+
+    found = "." + text.removeprefix(".").lower()
+    if not is_picture(Path("x" + found)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the ending of a known format, such as png")
+    return found
 
 
 def tile(text: str) -> int | Literal["auto"] | None:

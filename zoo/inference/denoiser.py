@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, cast
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
 
-from zoo.errors import EntryError, UsageError, ZooError
-from zoo.inference.images import from_tensor, one_line, to_tensor
-from zoo.inference.tiling import TileSize, check_tile, run_tiled
+from zoo.errors import EntryError, InputError, UsageError, ZooError, one_line
+from zoo.inference.images import check_image, from_tensor, to_tensor
+from zoo.inference.tiling import Progress, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe
 
 MODEL_FILE = "model.onnx"
@@ -49,42 +50,110 @@ class Denoiser:
         return f"Denoiser({self.entry.name!r})"
 
     def __call__(
-        self, image: np.ndarray, *, sigma: float | Literal["auto"] | None = None, tile: TileSize = "auto"
+        self,
+        image: np.ndarray,
+        *,
+        sigma: float | Literal["auto"] | None = None,
+        strength: float = 1.0,
+        tile: TileSize = "auto",
+        out: np.ndarray | None = None,
+        progress: Progress | None = None,
     ) -> np.ndarray:
-        """Denoise one image.
+        """Denoise one image, or a batch of images of one size.
 
         Args:
             image: H×W, H×W×1, or H×W×2 with alpha for a gray model; H×W×3, or H×W×4 with alpha for a colour model; any
-                H, W ≥ 1. uint8, uint16, or float around [0, 1] (noise may leave that range: nothing is clipped).
+                H, W ≥ 1; or N×H×W×C for a batch. uint8, uint16, or float around [0, 1] (noise may leave that range:
+                nothing is clipped). It may be a memory map larger than the memory.
             sigma: The noise's standard deviation on the 0–255 scale, for entries that take it; None for all others.
+            strength: How much of the noise that was found is taken away, from 0 (none) to 1 (all).
             tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
                 is the same (within 1e-5); the memory is not.
+            out: Where the result goes, of the same dtype and shape, and not ``image`` itself; a new array by default.
+            progress: Called with (pixels done, pixels in all) as the work goes on, in the calling thread.
 
         Returns:
             Array of the same dtype and shape; alpha untouched; uint8 and uint16 rounded and clipped, floats not.
 
         Raises:
-            InputError: An image that is none of these. UsageError: ``sigma`` or ``tile`` that does not fit.
+            InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``tile`` or ``out`` that
+                does not fit.
         """
         feeds = self._check_sigma(sigma)
+        if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
+            raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_tile(tile)
-        tensor, form = to_tensor(image, self.channels)
+        self._check_images(image)
+        if out is None:
+            out = np.empty(image.shape, image.dtype)
+        else:
+            _check_out(out, image)
 
         def model(window: np.ndarray) -> np.ndarray:
-            try:
-                (output,) = self._session.run(["denoised"], {"image": np.ascontiguousarray(window), **feeds})
-            except REFUSED as error:
-                height, width = window.shape[1:3]
-                raise ZooError(
-                    f"ONNX Runtime failed at {height}×{width} pixels ({one_line(error)}); try a smaller tile"
-                ) from error
-            return np.asarray(output)
+            tensor, form = to_tensor(window, self.channels)
+            output = self._run(tensor, feeds)
+            if strength != 1:
+                output = tensor + np.float32(strength) * (output - tensor)
+            return from_tensor(output, form)
 
-        output = run_tiled(model, tensor, tile=tile, halo=self.entry.halo, multiple_of=self.entry.multiple_of)
-        return from_tensor(output, form)
+        run = run_batch if image.ndim == 4 else run_tiled
+        halo, multiple_of = self.entry.halo, self.entry.multiple_of
+        run(model, image, out, tile=tile, halo=halo, multiple_of=multiple_of, progress=progress)
+        return out
+
+    def stream(
+        self,
+        images: Iterable[np.ndarray],
+        *,
+        sigma: float | Literal["auto"] | None = None,
+        strength: float = 1.0,
+        tile: TileSize = "auto",
+    ) -> Iterator[np.ndarray]:
+        """Denoise images one after the other, of whatever sizes: the frames of a video, a folder, a camera.
+
+        The next image is fetched from ``images`` while the present one is computed, and no more than that: a source
+        without end is fine.
+
+        Args:
+            images: As for a call, one at a time.
+            sigma, strength, tile: As for a call.
+
+        Returns:
+            The results, in order, as they are made.
+
+        Raises:
+            What a call raises, and what ``images`` raises, when its turn comes.
+        """
+        source, end = iter(images), object()
+        with ThreadPoolExecutor(1, "zoo-stream") as reader:
+            coming = reader.submit(next, source, end)
+            while (image := coming.result()) is not end:
+                coming = reader.submit(next, source, end)
+                yield self(cast(np.ndarray, image), sigma=sigma, strength=strength, tile=tile)
+
+    def _check_images(self, image: np.ndarray) -> None:
+        if not isinstance(image, np.ndarray) or image.ndim != 4:
+            check_image(image, self.channels)
+            return
+        if not len(image):
+            raise InputError(f"batch of shape {image.shape} has no images; expected at least one")
+        for single in image:
+            check_image(single, self.channels)
+
+    def _run(self, tensor: np.ndarray, feeds: dict[str, np.ndarray]) -> np.ndarray:
+        """The graph's answer to (n, h, w, C)."""
+        feeds = {name: np.repeat(value, len(tensor), axis=0) for name, value in feeds.items()}
+        try:
+            (output,) = self._session.run(["denoised"], {"image": tensor, **feeds})
+        except REFUSED as error:
+            height, width = tensor.shape[1:3]
+            raise ZooError(
+                f"ONNX Runtime failed at {height}×{width} pixels ({one_line(error)}); try a smaller tile"
+            ) from error
+        return np.asarray(output)
 
     def _check_sigma(self, sigma: float | Literal["auto"] | None) -> dict[str, np.ndarray]:
-        """The graph's further inputs."""
+        """The graph's further inputs, for one image."""
         name = self.entry.name
         if not self.entry.takes_sigma:
             if sigma is not None:
@@ -95,6 +164,16 @@ class Denoiser:
         if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
             raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25")
         return {"sigma": np.array([[float(sigma) / 255]], np.float32)}
+
+
+def _check_out(out: np.ndarray, image: np.ndarray) -> None:
+    if not isinstance(out, np.ndarray) or (out.shape, out.dtype) != (image.shape, image.dtype):
+        found = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise UsageError(f"out is {found}; expected {image.dtype} of shape {image.shape}, as the image is")
+    if np.may_share_memory(out, image):
+        raise UsageError("out shares memory with the image, whose pixels are needed to the end; expected another array")
+    if not out.flags.writeable:
+        raise UsageError("out is read-only; expected an array that can be written")
 
 
 def load(

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from zoo.errors import InputError, UsageError, ZooError
+from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.inference.denoiser import REFUSED
-from zoo.inference.images import one_line
 
 
 class OnnxFile:

@@ -1,4 +1,4 @@
-"""Large images in tiles: split, halo, stitch. Pure numpy; what a model is, only ``model(window) -> window`` knows.
+"""Large images in tiles: split, halo, stitch. What a model is, only ``model(window) -> window`` knows.
 
 A tile answers for its core and looks at a larger window, its source. The result equals that of the whole image if
 
@@ -23,6 +23,7 @@ from zoo.errors import UsageError
 AUTO_SIDE = 2048
 
 TileSize = int | Literal["auto"] | None
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -84,25 +85,65 @@ def _spans(size: int, core: int, halo: int, multiple_of: int) -> Iterator[tuple[
 
 
 def run_tiled(
-    model: Callable[[np.ndarray], np.ndarray], tensor: np.ndarray, *, tile: TileSize, halo: int, multiple_of: int
-) -> np.ndarray:
-    """``model(tensor)``, computed in tiles where ``tile`` says so.
+    model: Callable[[np.ndarray], np.ndarray],
+    image: np.ndarray,
+    output: np.ndarray,
+    *,
+    tile: TileSize,
+    halo: int,
+    multiple_of: int,
+    progress: Progress | None = None,
+) -> None:
+    """Fill ``output`` with ``model(image)``, computed in tiles where ``tile`` says so.
+
+    Only windows of the image and of the output are ever touched: both may be memory maps larger than the memory.
 
     Args:
-        model: (n, h, w, C) → the same shape, for any h, w ≥ 1.
-        tensor: float32 (n, H, W, C).
+        model: (h, w, ...) → the same shape, for any h, w ≥ 1.
+        image: (H, W, ...), any dtype.
+        output: The same shape.
         tile: Side of a tile's core in pixels at most (rounded up to ``multiple_of``), None for the whole image at once,
             "auto" for one or the other by the size of the image.
         halo, multiple_of: As for :func:`split`.
+        progress: Called after each tile with the pixels that are done and those of the whole image.
 
     Raises:
         UsageError: ``tile`` is neither "auto", nor None, nor a positive whole number.
     """
-    height, width = tensor.shape[1:3]
-    core = core_size(tile, height, width, halo=halo, multiple_of=multiple_of)
-    if core is None or (core >= height and core >= width):
-        return model(tensor)
-    output = np.empty_like(tensor)
+    height, width = image.shape[:2]
+    core = core_size(tile, height, width, halo=halo, multiple_of=multiple_of) or max(height, width)
+    done = 0
     for part in split(height, width, core, halo=halo, multiple_of=multiple_of):
-        output[:, *part.core] = model(tensor[:, *part.source])[:, *part.inner]
-    return output
+        output[part.core] = model(image[part.source])[part.inner]
+        if progress is not None:
+            done += (part.core[0].stop - part.core[0].start) * (part.core[1].stop - part.core[1].start)
+            progress(done, height * width)
+
+
+def run_batch(
+    model: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    output: np.ndarray,
+    *,
+    tile: TileSize,
+    halo: int,
+    multiple_of: int,
+    progress: Progress | None = None,
+) -> None:
+    """As :func:`run_tiled`, for (n, H, W, C): small images several at a time, large ones by tiles, one by one."""
+    count, height, width = images.shape[:3]
+    area = height * width
+    if core_size(tile, height, width, halo=halo, multiple_of=multiple_of) is None:
+        together = max(1, AUTO_SIDE**2 // area)
+        for i in range(0, count, together):
+            output[i : i + together] = model(images[i : i + together])
+            if progress is not None:
+                progress(min(i + together, count) * area, count * area)
+        return
+    for i in range(count):
+
+        def tell(done: int, _: int, before: int = i * area) -> None:
+            if progress is not None:
+                progress(before + done, count * area)
+
+        run_tiled(model, images[i], output[i], tile=tile, halo=halo, multiple_of=multiple_of, progress=tell)

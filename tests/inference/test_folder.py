@@ -1,0 +1,172 @@
+"""Many pictures: what is found, what is done, and what a killed process leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.errors import InputError, UsageError
+from zoo.inference.folder import JOURNAL, Denoisers, Journal, Task, denoise_all, plan, prepare, way
+from zoo.inference.pictures import Settings
+from zoo.pretrained import Pretrained
+
+Toy = Callable[..., Pretrained]
+
+
+def make_pictures(folder: Path, count: int, side: int = 40) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    paths = [folder / f"{i:03}.png" for i in range(count)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (side, side), np.uint8)).save(path)
+    return paths
+
+
+def places(tasks: list[Task], output: Path) -> dict[str, str]:
+    return {str(t.source): t.target.relative_to(output).as_posix() for t in tasks}
+
+
+def test_files_folders_and_patterns(tmp_path: Path) -> None:
+    first, second, third = make_pictures(tmp_path / "a" / "b", 3)
+    (tmp_path / "a" / "notes.txt").touch()
+    out = tmp_path / "out"
+    assert plan([first], tmp_path / "x.png") == [Task(first, tmp_path / "x.png")]
+    assert places(plan([first, third], out), out) == {str(first): "000.png", str(third): "002.png"}
+    found = places(plan([tmp_path / "a"], out), out)
+    assert found == {str(first): "b/000.png", str(second): "b/001.png", str(third): "b/002.png"}
+    assert places(plan([tmp_path / "**" / "00[01].png"], out), out) == {
+        str(first): "a/b/000.png", str(second): "a/b/001.png",
+    }  # fmt: skip
+    assert places(plan([tmp_path / "a"], out, ending=".tif"), out)[str(first)] == "b/000.tif"
+    # The results of the last time are no input.
+    inside = tmp_path / "a" / "clean"
+    make_pictures(inside, 2)
+    assert len(plan([tmp_path / "a"], inside)) == 3
+
+
+def test_plans_that_lose_something(tmp_path: Path) -> None:
+    first, second = make_pictures(tmp_path / "a", 2)
+    (other,) = make_pictures(tmp_path / "b", 1)
+    for inputs, output in [
+        ([first, other], tmp_path / "out"),  # two results of one name
+        ([first], first),
+        ([tmp_path / "a"], tmp_path / "a"),
+        ([first, second], tmp_path / "out.png"),
+    ]:
+        with pytest.raises(UsageError, match="expected"):
+            plan(inputs, output)
+    (tmp_path / "empty").mkdir()
+    for nothing in (tmp_path / "empty", tmp_path / "*.jpg"):
+        with pytest.raises(InputError, match="expected"):
+            plan([nothing], tmp_path / "out")
+
+
+def test_the_journal_knows_sources_and_ways(tmp_path: Path) -> None:
+    (source,) = make_pictures(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    task = Task(source, tmp_path / "out" / "sub" / "000.png")
+    journal = Journal(tmp_path / "out", "one way")
+    assert not journal.done(task)
+    journal.add(task)
+    assert not Journal(tmp_path / "out", "one way").done(task)  # there is no result
+    make_pictures(task.target.parent, 1)
+    assert Journal(tmp_path / "out", "one way").done(task)
+    assert not Journal(tmp_path / "out", "another way").done(task)
+    path = tmp_path / "out" / JOURNAL
+    path.write_bytes(path.read_bytes() + b'{"target": "half a li')
+    assert Journal(tmp_path / "out", "one way").done(task)
+    os.utime(source, ns=(1, 1))
+    assert not Journal(tmp_path / "out", "one way").done(task)
+
+
+def test_ways_differ_where_pixels_do(toy: Toy) -> None:
+    denoisers = Denoisers(str(toy().folder))
+    same = {way(denoisers, s) for s in (Settings(), Settings(tile=64), Settings(max_pixels=5))}
+    assert len(same) == 1
+    other = {way(denoisers, s) for s in (Settings(strength=0.5), Settings(sigma=5), Settings(quality=9))}
+    assert len(other | same) == 4
+    assert way(Denoisers(str(toy(channels=3).folder)), Settings()) not in same
+
+
+def test_pictures_overlap_and_all_are_done(toy: Toy, tmp_path: Path) -> None:
+    make_pictures(tmp_path / "in", 30)
+    (tmp_path / "in" / "013.png").write_bytes(b"nothing")
+    tasks = plan([tmp_path / "in"], tmp_path / "out")
+    prepare(tasks)
+    denoisers = Denoisers(str(toy().folder), threads=1)
+    outcomes = list(denoise_all(tasks, denoisers, Settings(), jobs=2))
+    assert {o.task for o in outcomes} == set(tasks)
+    (failed,) = [o for o in outcomes if o.error is not None]
+    assert failed.task.source.name == "013.png"
+    for outcome in outcomes:
+        if outcome.report is not None:
+            assert (outcome.report.pixels, outcome.report.notes) == (1600, ())
+            wanted = denoisers(1)(np.asarray(Image.open(outcome.task.source)))
+            np.testing.assert_array_equal(np.asarray(Image.open(outcome.task.target)), wanted)
+
+
+def test_an_unknown_model_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no-such-model"):
+        Denoisers("no-such-model")
+
+
+def test_outputs_that_cannot_be_made(tmp_path: Path) -> None:
+    (source,) = make_pictures(tmp_path / "in", 1)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be made"):
+        prepare([Task(source, tmp_path / "file" / "sub" / "000.png")])
+    with pytest.raises(InputError, match="no known ending"):
+        prepare([Task(source, tmp_path / "000.gif")])
+
+
+def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    from zoo.atomic import file_beside
+
+    (source,) = make_pictures(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    program = (
+        f"from zoo.atomic import file_beside\nimport os\nwith file_beside({str(tmp_path / 'out' / 'x')!r}) as p:\n"
+    )
+    subprocess.run([sys.executable, "-c", program + "    p.write_text('half'); os._exit(9)"], check=False, timeout=60)
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    with file_beside(tmp_path / "out" / "y") as mine:
+        mine.write_text("half")
+        prepare([Task(source, tmp_path / "out" / "000.png")])
+        assert list((tmp_path / "out").iterdir()) == [mine]
+        mine.write_text("whole")
+    assert os.listdir(tmp_path / "out") == ["y"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_killed_and_begun_again(toy: Toy, tmp_path: Path) -> None:
+    """A few of the 50 kills of scripts/kill_folder_job.py."""
+    sources = make_pictures(tmp_path / "in", 40, side=150)
+    out, model = tmp_path / "out", toy().folder
+    command = [sys.executable, "-m", "zoo.cli", "denoise", tmp_path / "in", "-o", out, "--model", model]
+    rng = random.Random(0)
+    for _ in range(3):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.2, 0.9))
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    denoise = Denoisers(str(model))(1)
+    for source in sources:
+        wanted = denoise(np.asarray(Image.open(source)))
+        np.testing.assert_array_equal(np.asarray(Image.open(out / source.name)), wanted)
+    assert sorted(os.listdir(out)) == sorted([JOURNAL, *(s.name for s in sources)])
+    assert {json.loads(line)["target"] for line in (out / JOURNAL).read_text().splitlines()} == {
+        s.name for s in sources
+    }

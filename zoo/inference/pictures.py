@@ -1,0 +1,256 @@
+"""Pictures on disk, image files and arrays in .npy files alike: opened, checked, denoised, written.
+
+A .npy file holds one image as numpy.save writes it: float around [0, 1], uint8 or uint16 when read, float32 around
+[0, 1] and not clipped when written, so that noise beyond black and white survives.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from zoo.atomic import file_beside
+from zoo.errors import InputError, UsageError, one_line
+from zoo.inference.denoiser import Denoiser
+from zoo.inference.files import FLOATS, FORMATS, MAX_PIXELS, check_writable, open_pages, write_pages
+from zoo.inference.images import channels_of, check_image, to_color, to_gray, white_of
+from zoo.inference.metadata import Metadata
+from zoo.inference.tiling import TileSize
+
+ARRAY = ".npy"
+# The formats that keep numbers beyond black and white.
+HOLD_FLOATS = (ARRAY, ".tif", ".tiff")
+# A result of this size on becomes a memory map of a temporary file.
+LARGE_BYTES = 256 * 2**20
+
+Page = tuple[np.ndarray, Metadata]
+
+
+@contextmanager
+def open_picture(
+    path: Path, *, max_pixels: int = MAX_PIXELS, planes: bool = False
+) -> Iterator[tuple[Iterator[Page], bool]]:
+    """The pages of an image file or of a .npy file, as :func:`zoo.inference.files.open_pages`.
+
+    Returns:
+        An iterator of the pages, and whether they need a BigTIFF.
+
+    Raises:
+        InputError: Nothing that a model could take; the message names the file.
+    """
+    if path.suffix.lower() == ARRAY:
+        array = _read_array(path, max_pixels)
+        yield (_checked(path, page, planes) for page in [(array, Metadata(""))]), False
+        return
+    with open_pages(path, max_pixels=max_pixels, planes=planes) as pages:
+        yield (_checked(path, page, planes) for page in pages), pages.big
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Page:
+    """The only page of a picture, and its metadata. Raises InputError: as :func:`open_picture`, or several pages."""
+    with open_picture(path, max_pixels=max_pixels) as (pages, _):
+        page = next(pages)
+        if next(pages, None) is not None:
+            raise InputError(f"{str(path)!r} holds several pages; expected one picture")
+        return page
+
+
+def _checked(path: Path, page: Page, planes: bool) -> Page:
+    array = page[0]
+    try:
+        if planes and array.ndim == 3 and array.shape[2] > 4:
+            for i in range(array.shape[2]):
+                check_image(array[..., i], 1)
+        else:
+            check_image(array, channels_of(array))
+    except InputError as error:
+        raise InputError(f"{str(path)!r}: {error}") from error
+    return page
+
+
+def _read_array(path: Path, max_pixels: int) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"no such file: {str(path)!r}; expected an array of numpy.save")
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            if np.prod(shape[:2], dtype=float) > max_pixels:
+                raise InputError(f"{str(path)!r} is too large: shape {shape}, expected at most {max_pixels} pixels")
+            if dtype.hasobject:
+                raise ValueError("an array of Python objects")
+            array = np.load(path, mmap_mode="r", allow_pickle=False) if np.prod(shape) else np.empty(shape, dtype)
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError, TypeError, tokenize.TokenError) as error:
+        raise InputError(
+            f"{str(path)!r} cannot be read ({one_line(error)}); expected an array of numpy.save"
+        ) from error
+    if array.nbytes < LARGE_BYTES:
+        array = np.array(array)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def write_picture(path: Path, pages: Iterable[Page], *, quality: int | None = None, big: bool = False) -> None:
+    """Write pages of the dtype of :func:`fitting`; the file appears whole or not at all."""
+    if path.suffix.lower() != ARRAY:
+        write_pages(path, ((fitting(path, array), metadata) for array, metadata in pages), quality=quality, big=big)
+        return
+    arrays = iter(pages)
+    first, _ = next(arrays)
+    if next(arrays, None) is not None:
+        raise InputError(f"output {str(path)!r} can hold one picture, and there are more; expected a name in .tif")
+    try:
+        with file_beside(path) as temporary, temporary.open("wb") as file:
+            np.save(file, fitting(path, first))
+    except OSError as error:
+        raise InputError(f"output {str(path)!r} cannot be written ({one_line(error)}); nothing was changed") from error
+
+
+def check_output(path: Path, array: np.ndarray | None = None) -> None:
+    """Refuse an output that :func:`write_picture` could not write, before time is spent on its content."""
+    if path.suffix.lower() != ARRAY:
+        check_writable(path, None if array is None else fitting(path, array[:1]))
+    elif not path.parent.is_dir():
+        raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
+    elif path.is_dir():
+        raise InputError(f"output {str(path)!r} is a folder; expected the name of a file")
+    elif not os.access(path.parent, os.W_OK):
+        raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
+
+
+def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
+    """Refuse an output that is one of the inputs, under whatever name."""
+    if output.exists():
+        for path in inputs:
+            if path.exists() and output.samefile(path):
+                raise UsageError(f"output {str(output)!r} is the input {str(path)!r} itself; expected another file")
+
+
+def as_float(array: np.ndarray) -> np.ndarray:
+    """Any image on the [0, 1] scale: float32 of the same shape."""
+    white = white_of(array.dtype)
+    return array.astype(np.float32) if white is None else np.divide(array, np.float32(white), dtype=np.float32)
+
+
+def fitting(path: Path, array: np.ndarray) -> np.ndarray:
+    """An image as the format of ``path`` takes it: float32 in .npy; 8 bits where a format has no floats."""
+    if path.suffix.lower() == ARRAY:
+        return as_float(array)
+    if array.dtype.kind != "f" or (path.suffix.lower() in HOLD_FLOATS and array.dtype.name in FLOATS):
+        return array
+    return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
+
+
+# ---- denoising -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are denoised: see :class:`zoo.inference.denoiser.Denoiser`, and ``zoo denoise --help``."""
+
+    sigma: float | Literal["auto"] | None = None
+    strength: float = 1.0
+    tile: TileSize = "auto"
+    quality: int | None = None
+    planes: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done with a picture: its pixels (all pages), the entries that denoised it, and anything unusual."""
+
+    pixels: int
+    entries: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def denoise_file(
+    source: Path,
+    target: Path,
+    choose: Callable[[int], Denoiser],
+    settings: Settings,
+    *,
+    turn: AbstractContextManager[object] | None = None,
+) -> Report:
+    """Denoise all pages of one picture; the result appears whole or not at all.
+
+    Args:
+        source, target: Files.
+        choose: The denoiser for an image of 1 or 3 channels.
+        settings: How.
+        turn: Held while a model runs, and not while files are read and written: several threads may each be at work on
+            a picture of their own, so that the next is read and the last is written while one is denoised.
+
+    Raises:
+        ZooError: What any of this raises.
+    """
+    pixels, entries, notes = 0, [], []
+    turn = turn or nullcontext()
+    planes = settings.planes
+    with open_picture(source, max_pixels=settings.max_pixels, planes=planes) as (pages, big):
+
+        def cleaned() -> Iterator[Page]:
+            nonlocal pixels
+            for image, metadata in pages:
+                check_output(target, image)
+                if target.suffix.lower() == ARRAY:
+                    image = as_float(image)
+                model = choose(1 if planes else channels_of(image))
+                with _room(image) as result:
+                    with turn:
+                        note = denoise_into(result, model, image, settings)
+                    pixels += image.shape[0] * image.shape[1]
+                    entries.extend([model.entry.name] * (model.entry.name not in entries))
+                    notes.extend([note] * (bool(note) and note not in notes))
+                    yield result, metadata
+
+        write_picture(target, cleaned(), quality=settings.quality, big=big)
+    return Report(pixels, tuple(entries), tuple(notes))
+
+
+@contextmanager
+def _room(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Where the result of an image goes: an array, or for a large one a memory map that leaves nothing behind."""
+    if image.nbytes < LARGE_BYTES:
+        yield np.empty(image.shape, image.dtype)
+        return
+    with tempfile.TemporaryFile() as file:
+        yield np.memmap(file, image.dtype, "w+", shape=image.shape)
+
+
+def denoise_into(out: np.ndarray, model: Denoiser, image: np.ndarray, settings: Settings) -> str:
+    """Fill ``out`` with the clean image; says what had to be done where the model has another colour."""
+
+    def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+        return model(source, sigma=settings.sigma, strength=settings.strength, tile=settings.tile, out=into)
+
+    planes = settings.planes and image.ndim == 3
+    channels = image.shape[2] if planes else channels_of(image)
+    if channels == model.channels and not planes:
+        clean(image, out)
+        return ""
+    if model.channels == 3 and not planes:
+        out[...] = to_gray(clean(to_color(image))).reshape(image.shape)
+        return "the gray picture as a colour picture"
+    if model.channels == 3:
+        raise UsageError(f"{model.entry.name!r} is a colour model, and planes are gray; expected a gray model")
+    for i in range(channels):
+        out[..., i] = clean(image[..., i])
+    out[..., channels:] = image[..., channels:]
+    return "each channel by itself" if planes else "a gray model: each colour by itself"
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the ending of a file is one of those that can be read and written."""
+    return path.suffix.lower() in (*FORMATS, ARRAY)

@@ -1,0 +1,276 @@
+"""TIFF files, by tifffile: any number of pages, any depth, larger than the memory.
+
+Read page by page; a large page is never in memory as a whole but as a memory map: of the file itself where its pixels
+lie there in one piece, else of a temporary file. Tags travel as they are, sub-directories but EXIF's and GPS's excepted
+(the reduced copies of a pyramid would no longer be copies).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from zoo.errors import InputError, one_line
+from zoo.inference.metadata import Metadata, TiffPage
+
+# tifffile logs what it finds odd in a file; without a handler, Python would print that.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# A page from here on becomes a memory map.
+LARGE_BYTES = 256 * 2**20
+# Offsets of a classic TIFF have 32 bits; tags and tables need some room below.
+BIG_BYTES = 2**32 - 2**25
+GRAYS, RGB = (0, 1), 2  # photometric: white is zero, black is zero; colour
+ALPHAS = (1, 2)  # extrasamples: associated, unassociated
+EXIF_IFDS = {34665: "ExifTag", 34853: "GPSTag"}
+# Tags that say how the pixels lie in that one file, and those that the writer has arguments for.
+STORAGE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330, 338, 339}
+STORAGE |= {282, 283, 296, 347, 512, 513, 514, 529, 530, 531, 532, 34675, 40965, 32997, 32998, *EXIF_IFDS}
+XMP = 700
+# Where a pointer points until what it points to is there; 0 would be taken for damage.
+PLACEHOLDER = 8
+# Lossless ways to store pixels, by their numbers, and whether tifffile has them without imagecodecs.
+NONE, LZW, DEFLATE = 1, 5, 8
+LOSSLESS = {NONE: True, DEFLATE: True, 32946: True, 34925: True, LZW: False, 50000: False, 34926: False}
+CODECS = importlib.util.find_spec("imagecodecs") is not None
+
+
+class TiffPages:
+    """The pages of a TIFF file, each decoded when its turn comes.
+
+    Raises:
+        InputError: Damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = tifffile.TiffFile(path)
+            self._pages = [page.aspage() for page in self._file.pages]
+            self._sizes = [(int(page.imagelength), int(page.imagewidth)) for page in self._pages]
+            self._known = [_known(page) for page in self._pages]
+            self._bytes = [int(page.nbytes) for page in self._pages]
+        # A damaged file makes the reader of its structure raise whatever its parts raise.
+        except Exception as error:
+            raise damaged(path, error) from error
+        if any(page.imagedepth != 1 for page in self._pages):
+            raise InputError(f"{str(path)!r} holds volumes; expected pictures: save the slices as pages")
+        if not self._pages:
+            raise InputError(f"{str(path)!r} holds no picture; is the file whole?")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    @property
+    def big(self) -> bool:
+        """Whether the pages need a BigTIFF."""
+        return self._file.is_bigtiff or sum(self._bytes) > BIG_BYTES
+
+    def size(self, i: int) -> tuple[int, int]:
+        """Height and width of page ``i``, by its header."""
+        return self._sizes[i]
+
+    def known(self, i: int) -> bool:
+        """Whether page ``i`` can be decoded here; otherwise Pillow may know it (palettes, CMYK, JPEG inside)."""
+        return self._known[i]
+
+    def read(self, i: int, *, planes: bool = False) -> np.ndarray:
+        """The pixels of page ``i``, H×W or H×W×C.
+
+        Args:
+            planes: Take channels of any number and meaning; otherwise only gray and colour, with alpha or without.
+        """
+        page = self._pages[i]
+        try:
+            extra = tuple(page.extrasamples)
+            named = len(extra) == 0 or (len(extra) == 1 and (extra[0] in ALPHAS or page.photometric == RGB))
+            if not named and not planes:
+                raise InputError(
+                    f"{str(self.path)!r} holds {page.samplesperpixel} channels per pixel; expected gray or colour: "
+                    "with --planes each channel is a picture by itself"
+                )
+            if self._bytes[i] < LARGE_BYTES:
+                array = page.asarray()
+            elif page.is_memmappable:
+                array = np.memmap(self.path, _dtype(page), "r", page.dataoffsets[0], page.shape)
+            else:
+                array = page.asarray(out="memmap")
+            array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
+        except InputError:
+            raise
+        except Exception as error:
+            raise damaged(self.path, error) from error
+        if array.dtype.kind != "f" and array.dtype.name not in ("uint8", "uint16"):
+            raise InputError(f"{str(self.path)!r} has values of {array.dtype}; expected uint8, uint16 or float")
+        if array.shape[:2] != self.size(i):
+            raise InputError(f"{str(self.path)!r} cannot be read (pixels of shape {array.shape}); is the file whole?")
+        return array
+
+    def metadata(self, i: int) -> Metadata:
+        """What page ``i`` holds beside its pixels."""
+        page = self._pages[i]
+        try:
+            tags = tuple((t.code, int(t.dtype), t.count, t.value) for t in page.tags if t.code not in STORAGE)
+            resolution = page.resolution if 282 in page.tags and page.resolutionunit in (2, 3) else None
+            per_inch = 2.54 if page.resolutionunit == 3 else 1.0
+            xmp = page.tags.valueof(XMP)
+            return Metadata(
+                "TIFF",
+                icc=page.iccprofile,
+                exif=self._exif(i),
+                xmp=bytes(xmp) if isinstance(xmp, bytes) else None,
+                dpi=None if resolution is None else (resolution[0] * per_inch, resolution[1] * per_inch),
+                tiff=TiffPage(
+                    photometric=int(page.photometric),
+                    planar=page.axes == "SYX",
+                    compression=int(page.compression),
+                    predictor=page.predictor != 1,
+                    tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
+                    extrasamples=tuple(map(int, page.extrasamples)),
+                    subfiletype=int(page.subfiletype) if 254 in page.tags else None,
+                    tags=tags,
+                ),
+            )
+        except Exception as error:
+            raise damaged(self.path, error) from error
+
+    def _exif(self, i: int) -> bytes | None:
+        exif = Image.Exif()
+        exif.endian, exif.bigtiff = self._file.byteorder, self._file.is_bigtiff
+        with self.path.open("rb") as file:
+            exif.load_from_fp(file, self._pages[i].offset)
+            return exif_block(exif)
+
+
+def exif_block(exif: Image.Exif) -> bytes | None:
+    """The EXIF of a page as other formats have it, without what says how its pixels are stored."""
+    for tag in STORAGE - set(EXIF_IFDS):
+        exif.pop(tag, None)
+    return exif.tobytes() if len(exif) else None
+
+
+def write_tiff(path: Path, pages: Iterable[tuple[np.ndarray, Metadata]], *, big: bool = False) -> None:
+    """Write pages to a new file, each the way it was stored if it comes from a TIFF file, deflated if not."""
+    directories: list[dict[int, ImageFileDirectory_v2]] = []
+    with tifffile.TiffWriter(path, bigtiff=big, byteorder="<") as writer:
+        for array, metadata in pages:
+            directories.append({} if big else _directories(metadata))
+            writer.write(**_page(array, metadata, directories[-1]))
+    if any(directories):
+        _append(path, directories)
+
+
+def _page(array: np.ndarray, metadata: Metadata, directories: dict[int, ImageFileDirectory_v2]) -> dict[str, Any]:
+    """The arguments of tifffile's writer for one page."""
+    channels = array.shape[2] if array.ndim == 3 else 1
+    stored = metadata.tiff
+    color = channels in (3, 4) and (stored is None or stored.photometric == RGB)
+    photometric = RGB if color else (stored.photometric if stored and stored.photometric in GRAYS else 1)
+    extra = stored.extrasamples if stored else ()
+    if len(extra) != channels - (3 if color else 1):
+        extra = (2,) * (channels - (3 if color else 1))
+    planar = stored is not None and stored.planar and channels > 1
+    compression = stored.compression if stored else DEFLATE
+    if not LOSSLESS.get(compression, False) and not (CODECS and compression in LOSSLESS):
+        compression = DEFLATE
+    predictor = stored is not None and stored.predictor and compression not in (NONE, 32773)
+    return {
+        "data": np.ascontiguousarray(np.moveaxis(array, -1, 0)) if planar else array,
+        "photometric": photometric,
+        "planarconfig": ("separate" if planar else "contig") if channels > 1 else None,
+        "extrasamples": extra or None,
+        "compression": DEFLATE if compression == 32946 else compression,
+        "predictor": predictor and (CODECS or array.dtype.kind != "f"),
+        "tile": stored.tile if stored else None,
+        "iccprofile": metadata.icc,
+        "resolution": metadata.dpi,
+        "resolutionunit": 2 if metadata.dpi else None,
+        "subfiletype": stored.subfiletype if stored else None,
+        "software": False,
+        "metadata": None,
+        "extratags": [*_tags(metadata), *((EXIF_IFDS[code], 4, 1, PLACEHOLDER, True) for code in directories)],
+    }
+
+
+def _tags(metadata: Metadata) -> list[tuple[int, int, int, Any, bool]]:
+    if metadata.tiff is not None:
+        return [(*tag, True) for tag in metadata.tiff.tags]
+    described = {} if metadata.exif is None else dict(_loaded(metadata.exif))
+    directory = ImageFileDirectory_v2()
+    for code, value in described.items():
+        if code not in STORAGE:
+            directory[code] = value
+    tags = []
+    for code, value in directory.items():
+        kind = directory.tagtype[code]
+        if kind == 2:
+            tags.append((code, 2, 0, str(value), True))
+        elif kind in (1, 7) and isinstance(value, bytes):
+            tags.append((code, kind, len(value), value, True))
+        elif kind in (3, 4):
+            count = len(value) if isinstance(value, tuple) else 1
+            tags.append((code, kind, count, value, True))
+    if metadata.xmp:
+        tags.append((XMP, 1, len(metadata.xmp), metadata.xmp, True))
+    return tags
+
+
+def _loaded(exif: bytes) -> Image.Exif:
+    loaded = Image.Exif()
+    loaded.load(exif)
+    return loaded
+
+
+def _directories(metadata: Metadata) -> dict[int, ImageFileDirectory_v2]:
+    """EXIF's and GPS's directories, by the tag that points to them."""
+    found = {}
+    if metadata.exif is not None:
+        exif = _loaded(metadata.exif)
+        for code in EXIF_IFDS:
+            if entries := exif.get_ifd(code):
+                found[code] = ImageFileDirectory_v2(ifh=b"II*\0\0\0\0\0", group=code)
+                for tag, value in entries.items():
+                    found[code][tag] = value
+    return found
+
+
+def _append(path: Path, directories: Sequence[dict[int, ImageFileDirectory_v2]]) -> None:
+    """Put directories at the end of the file, which tifffile does not write, and point to them."""
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page, found in zip(file.pages, directories, strict=True):
+            for code, directory in found.items():
+                end = file.filehandle.seek(0, os.SEEK_END)
+                file.filehandle.write(b"\0" * (end % 2))
+                end += end % 2
+                file.filehandle.write(directory.tobytes(end))
+                page.aspage().tags[code].overwrite(end)
+
+
+def _known(page: tifffile.TiffPage) -> bool:
+    return (
+        page.photometric in (*GRAYS, RGB)
+        and page.bitspersample in (8, 16, 32, 64)
+        and (CODECS or (LOSSLESS.get(page.compression, False) and page.predictor in (1, 2)))
+    )
+
+
+def _dtype(page: tifffile.TiffPage) -> np.dtype:
+    return np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+
+
+def damaged(path: Path, error: BaseException) -> InputError:
+    """What to say of a file that could not be decoded."""
+    return InputError(f"{str(path)!r} cannot be read ({one_line(error)}); is the file whole?")
