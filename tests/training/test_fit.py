@@ -183,7 +183,7 @@ def test_a_model_that_takes_the_level_is_told_it(short_rounds):
         zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": "poisson:10"})
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw", "muon"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_every_optimizer_trains(optimizer, weight_decay, short_rounds):
     model = tiny()

@@ -75,6 +75,22 @@ def test_weight_decay_is_decoupled_and_leaves_biases_alone():
     assert float(dense.bias.numpy()[0]) == 2
 
 
+def test_muon_makes_the_step_of_a_kernel_orthogonal_and_that_of_a_bias_adams():
+    conv = keras.layers.Conv2D(24, 3)
+    conv.build((None, 8, 8, 32))
+    before = [w.numpy() for w in conv.trainable_variables]
+    # Ten directions of very different strength: with Adam or SGD the strongest would be nearly all of the step.
+    rng = np.random.default_rng(0)
+    rows, columns = (np.linalg.qr(rng.normal(size=(n, 10)))[0] for n in (9 * 32, 24))
+    gradient = (rows * np.geomspace(1, 0.1, 10)) @ columns.T
+    optimizer = make_optimizer("muon", learning_rate=0.01)
+    optimizer.apply([gradient.reshape(3, 3, 32, 24).astype("f"), np.full(24, 0.5, "f")], conv.trainable_variables)
+    kernel, bias = (b - w.numpy() for b, w in zip(before, conv.trainable_variables, strict=True))
+    steps = np.linalg.svd(kernel.reshape(-1, 24), compute_uv=False)[:10] / (0.01 * 0.2 * np.sqrt(9 * 32))
+    assert steps.min() > 0.5 and steps.max() < 1.4
+    np.testing.assert_allclose(bias, 0.01, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "wrong", [lambda: L1L2(0, 0), lambda: Charbonnier(0), lambda: Schedule("linear"), lambda: Schedule(warmup=-1),
               lambda: make_loss("huber"), lambda: make_optimizer("adam", -1, 0, 0)]

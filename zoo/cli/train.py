@@ -38,7 +38,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--patch", type=int, default=64, help="side of a patch in pixels (64)")
     parser.add_argument("--loss", default="l1l2", help="l1, l2, l1l2 (default), charbonnier")
     parser.add_argument("--range-penalty", type=float, default=0.0, help="weight of the penalty outside [0, 1] (0)")
-    parser.add_argument("--optimizer", default="adam", help="sgd, momentum, rmsprop, adagrad, adam (default), adamw")
+    parser.add_argument(
+        "--optimizer", default="adam", help="sgd, momentum, rmsprop, adagrad, adam (default), adamw, muon"
+    )
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak of the steplength (0.001)")
     parser.add_argument("--schedule", default="cosine", help="constant, step, halving, cosine (default)")
     parser.add_argument("--warmup", type=int, default=0, help="steps over which the steplength rises (0)")

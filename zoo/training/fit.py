@@ -63,7 +63,7 @@ def fit(
         augment: Variations of the patches; :class:`zoo.training.data.Augment` by default.
         loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", or a Keras loss.
         range_penalty: Weight of the penalty on values outside [0, 1].
-        optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw".
+        optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw", "muon".
         learning_rate, schedule: The peak of the steplength; "constant", "step", "halving", "cosine" or a Schedule.
         weight_decay, clip_norm, ema: See :func:`zoo.training.optimizers.make_optimizer`.
         validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
