@@ -12,15 +12,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from skimage import data
 
 from zoo.cli import main as zoo
+from zoo.inference.compare import sheet
 
 NOISE = "gaussian:25"
-# Left, top, right, bottom of the detail: the face.
-DETAIL = (150, 40, 278, 168)
-GAP, TITLE = 8, 28
+# Left and top of the details: the face, and the patch on the arm.
+DETAILS = [(185, 70), (100, 330)]
 
 
 def main() -> int:
@@ -40,8 +40,8 @@ def main() -> int:
     pictures = [Image.open(path) for path in (photo, noisy, clean)]
     before, after = (psnr(picture, pictures[0]) for picture in pictures[1:])
     print(f"PSNR before: {before:.2f} dB\nPSNR after:  {after:.2f} dB")
-    sheet = side_by_side(pictures[1:], [f"{NOISE}: {before:.2f} dB", f"denoised: {after:.2f} dB"])
-    sheet.save(out / "before-after.png")
+    titles = [f"{NOISE}: {before:.2f} dB", f"denoised: {after:.2f} dB"]
+    sheet(pictures[1:], titles, windows=DETAILS).save(out / "before-after.png")
     print(f"look at {out / 'before-after.png'}")
     return 0
 
@@ -50,22 +50,6 @@ def psnr(picture: Image.Image, reference: Image.Image) -> float:
     """Peak signal-to-noise ratio of two pictures of 8 bits, in dB."""
     error = np.asarray(picture, np.float64) - np.asarray(reference, np.float64)
     return float(10 * np.log10(255**2 / np.mean(error**2)))
-
-
-def side_by_side(pictures: list[Image.Image], titles: list[str]) -> Image.Image:
-    """Pictures of one size next to each other: title, picture, and its detail enlarged to the same width."""
-    width, height = pictures[0].size
-    sheet = Image.new("RGB", (len(pictures) * (width + GAP) - GAP, TITLE + height + GAP + width), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=18)
-    for i, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
-        left = i * (width + GAP)
-        draw.text((left + 4, 2), title, fill="black", font=font)
-        sheet.paste(picture, (left, TITLE))
-        # Enlarged without smoothing, which would be another denoiser.
-        detail = picture.crop(DETAIL).resize((width, width), Image.Resampling.NEAREST)
-        sheet.paste(detail, (left, TITLE + height + GAP))
-        draw.rectangle([left + DETAIL[0], TITLE + DETAIL[1], left + DETAIL[2], TITLE + DETAIL[3]], outline="white")
-    return sheet
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from zoo.cli import denoise, evaluate, export, listing, noise, show, train
+from zoo.cli import compare, denoise, evaluate, export, listing, noise, show, train
 from zoo.errors import UsageError, ZooError
 
-SUBCOMMANDS = (listing, show, denoise, noise, train, evaluate, export)
+SUBCOMMANDS = (listing, show, denoise, compare, noise, train, evaluate, export)
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 

@@ -1,0 +1,43 @@
+"""``zoo compare``: a sheet for two pictures, a page for two folders."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+
+def test_a_sheet(zoo, gray_file, tmp_path):
+    Image.fromarray(np.asarray(Image.open(gray_file)) // 2).save(tmp_path / "after.png")
+    result = zoo("compare", gray_file, tmp_path / "after.png", "-o", tmp_path / "sheet.png")
+    assert (result.status, result.err) == (0, f"1 before and after -> {tmp_path / 'sheet.png'}\n")
+    assert Image.open(tmp_path / "sheet.png").width > 3 * 120
+
+
+def test_a_page_of_folders_that_mirror_each_other(zoo, gray_file, color_file, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder / "sub").mkdir(parents=True)
+        (tmp_path / folder / "one.png").write_bytes(gray_file.read_bytes())
+        (tmp_path / folder / "sub" / "two.png").write_bytes(color_file.read_bytes())
+    (tmp_path / "a" / "three.png").write_bytes(gray_file.read_bytes())
+    result = zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html")
+    assert (result.status, result.err) == (0, f"2 before and after -> {tmp_path / 'page.html'}\n")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<figure") == 2 and page.count("data:image/webp") == 4
+
+
+def test_what_cannot_be_compared(zoo, gray_file, color_file, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").write_bytes(gray_file.read_bytes())
+    before = gray_file.read_bytes()
+    for arguments, status in [
+        ((gray_file, tmp_path / "a", "-o", tmp_path / "x.html"), 2),
+        ((tmp_path / "a", tmp_path / "empty", "-o", tmp_path / "x.html"), 1),
+        ((gray_file, tmp_path / "missing.png", "-o", tmp_path / "x.html"), 1),
+        ((gray_file, gray_file, "-o", tmp_path / "x.txt"), 1),
+        ((gray_file, gray_file, "-o", gray_file), 2),
+    ]:
+        result = zoo("compare", *arguments)
+        assert (result.status, len(result.err.splitlines())) == (status, 1), arguments
+    assert gray_file.read_bytes() == before
+    assert not list(tmp_path.glob("x.*"))

@@ -1,0 +1,70 @@
+"""``zoo compare``: before and after, to be looked at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from zoo.cli.options import whole_number
+from zoo.cli.say import say, with_progress
+from zoo.errors import InputError, UsageError
+
+PAGES = (".html", ".htm")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="show pictures before and after",
+        description="One sheet for two pictures: side by side, what was taken away, enlarged details. With OUT.html, a "
+        "page with a slider for two pictures or two folders, which needs no other file and no network.",
+    )
+    parser.add_argument("before", metavar="BEFORE", type=Path, help="noisy picture, or a folder of them")
+    parser.add_argument("after", metavar="AFTER", type=Path, help="denoised picture, or the folder that mirrors it")
+    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="picture, or page (.html)")
+    parser.add_argument(
+        "--side", type=whole_number(16), default=1600, metavar="N", help="pixels of a picture on the page (1600)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the sheet or the page."""
+    import numpy as np
+
+    from zoo.atomic import file_beside
+    from zoo.inference.compare import compare_page, compare_sheet, read_pair
+    from zoo.inference.files import check_writable, write_image
+    from zoo.inference.pictures import refuse_overwriting
+
+    pairs = _pairs(args.before, args.after)
+    refuse_overwriting([path for pair in pairs for path in pair], args.output)
+    if args.output.suffix.lower() in PAGES:
+        with file_beside(args.output) as temporary:
+            read = (read_pair(*pair) for pair in pairs)
+            page = compare_page(with_progress(read, "reading", len(pairs)), side=args.side)
+            temporary.write_text(page, encoding="utf-8")
+    elif len(pairs) > 1:
+        raise UsageError(f"{len(pairs)} pairs with output {str(args.output)!r}; expected a name in .html")
+    else:
+        check_writable(args.output)
+        write_image(args.output, np.asarray(compare_sheet(read_pair(*pairs[0]))))
+    say(f"{len(pairs)} before and after -> {args.output}")
+    return 0
+
+
+def _pairs(before: Path, after: Path) -> list[tuple[Path, Path]]:
+    """The files of two folders that mirror each other, or the two files."""
+    if before.is_dir() != after.is_dir():
+        raise UsageError(f"{str(before)!r} and {str(after)!r}; expected two pictures, or two folders")
+    if not before.is_dir():
+        return [(before, after)]
+    from zoo.inference.pictures import is_picture
+
+    files = [path.relative_to(after) for path in sorted(after.rglob("*")) if is_picture(path) and path.is_file()]
+    pairs = [(before / path, after / path) for path in files if (before / path).is_file()]
+    if not pairs:
+        raise InputError(f"no picture of {str(after)!r} is in {str(before)!r} too; expected files of equal names")
+    return pairs
