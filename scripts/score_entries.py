@@ -23,7 +23,6 @@ from zoo.atomic import file_beside
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
 # Clean input too: a denoiser should leave a clean picture alone.
 NOISES = ("gaussian:0", "gaussian:15", "gaussian:25", "gaussian:50")
-BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
 
 
 def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
@@ -38,16 +37,16 @@ def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def write_table(readme: Path) -> None:
-    """The table of all entries, in place of the one between the marks."""
+def write_between(readme: Path, mark: str, table: str) -> None:
+    """A table in place of the one between the lines ``<!-- mark -->`` and ``<!-- /mark -->``."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
     text = readme.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise zoo.ZooError(f"{str(readme)!r} has no place for the scores; expected the lines {BEGIN} and {END}")
-    table = summary(zoo.describe(name) for name in zoo.list_pretrained())
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise zoo.ZooError(f"{str(readme)!r} has no place for the table; expected the lines {begin} and {end}")
     with file_beside(readme) as temporary:
-        temporary.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}", encoding="utf-8", newline="\n")
+        temporary.write_text(f"{head}{begin}\n\n{table}\n\n{end}{tail}", encoding="utf-8", newline="\n")
 
 
 def main() -> int:
@@ -62,7 +61,7 @@ def main() -> int:
         entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
         for entry in entries:
             rescore(entry, measure(entry, args.data))
-        write_table(args.readme)
+        write_between(args.readme, "scores", summary(zoo.describe(name) for name in zoo.list_pretrained()))
     except zoo.ZooError as error:
         print(f"score_entries: error: {error}", file=sys.stderr)
         return error.exit_code

@@ -71,7 +71,7 @@ def test_scores_and_table(entry: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_readme_without_a_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("text")
     with pytest.raises(zoo.ZooError, match="<!-- scores -->"):
-        script("score_entries").write_table(tmp_path / "README.md")
+        script("score_entries").write_between(tmp_path / "README.md", "scores", "")
     assert (tmp_path / "README.md").read_text() == "text"
 
 

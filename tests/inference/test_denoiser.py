@@ -15,6 +15,7 @@ import pytest
 
 from zoo.errors import EntryError, InputError, UsageError
 from zoo.inference.denoiser import Denoiser, load
+from zoo.inference.noise_level import noise_level
 from zoo.pretrained import Pretrained
 
 ROOT = Path(__file__).parents[2]
@@ -72,11 +73,30 @@ def test_sigma_is_on_the_0_to_255_scale(toy: Toy) -> None:
         np.testing.assert_array_equal(denoise(image, sigma=level), denoise(image, sigma=25))
 
 
-@pytest.mark.parametrize("sigma", [None, "auto", "25", -1, 256, float("nan"), float("inf"), True, [25]])
+@pytest.mark.parametrize("sigma", [None, "25", -1, 256, float("nan"), float("inf"), True, [25]])
 def test_sigma_that_does_not_fit(toy: Toy, sigma: Any) -> None:
     denoise = Denoiser(toy(takes_sigma=True), threads=1)
     with pytest.raises(UsageError, match="such as 25"):
         denoise(np.zeros((4, 4), np.uint8), sigma=sigma)
+
+
+def test_auto_is_the_estimated_level(toy: Toy) -> None:
+    denoise = Denoiser(toy(takes_sigma=True), threads=1)
+    batch = np.stack([noisy_ramp(sigma)[..., np.newaxis] for sigma in (5, 40)])
+    for image in batch:
+        np.testing.assert_array_equal(denoise(image, sigma="auto"), denoise(image, sigma=noise_level(image)))
+    told: list[tuple[int, int]] = []
+    together = denoise(batch, sigma="auto", progress=lambda *done: told.append(done))
+    np.testing.assert_array_equal(together, [denoise(image, sigma="auto") for image in batch])
+    assert told == [(10_000, 20_000), (20_000, 20_000)]
+    out = np.empty_like(batch)
+    assert denoise(batch, sigma="auto", out=out) is out
+    np.testing.assert_array_equal(out, together)
+
+
+def noisy_ramp(sigma: float) -> np.ndarray:
+    ramp = np.add.outer(np.linspace(0.2, 0.7, 100), np.linspace(0, 0.2, 100))
+    return (ramp + np.random.default_rng(0).normal(0, sigma / 255, ramp.shape)).astype(np.float32)
 
 
 def test_sigma_is_refused_where_none_is_taken(toy: Toy) -> None:

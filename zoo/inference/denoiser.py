@@ -6,7 +6,7 @@ import numbers
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import onnxruntime
@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ig
 
 from zoo.errors import EntryError, InputError, UsageError, ZooError, one_line
 from zoo.inference.images import check_image, from_tensor, to_tensor
+from zoo.inference.noise_level import noise_level
 from zoo.inference.tiling import Progress, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe
 
@@ -65,7 +66,8 @@ class Denoiser:
             image: H×W, H×W×1, or H×W×2 with alpha for a gray model; H×W×3, or H×W×4 with alpha for a colour model; any
                 H, W ≥ 1; or N×H×W×C for a batch. uint8, uint16, or float around [0, 1] (noise may leave that range:
                 nothing is clipped). It may be a memory map larger than the memory.
-            sigma: The noise's standard deviation on the 0–255 scale, for entries that take it; None for all others.
+            sigma: The noise's standard deviation on the 0–255 scale, for entries that take it, or "auto" to have it
+                estimated (:func:`zoo.inference.noise_level.noise_level`); None for all others.
             strength: How much of the noise that was found is taken away, from 0 (none) to 1 (all).
             tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
                 is the same (within 1e-5); the memory is not.
@@ -79,11 +81,16 @@ class Denoiser:
             InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``tile`` or ``out`` that
                 does not fit.
         """
-        feeds = self._check_sigma(sigma)
+        sigma = self._check_sigma(sigma)
         if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_tile(tile)
         self._check_images(image)
+        if sigma == "auto" and image.ndim == 4:  # each has a level of its own
+            how: dict[str, Any] = {"sigma": sigma, "strength": strength, "tile": tile}
+            return _stacked((self(single, **how) for single in image), image, out, progress)
+        level = min(noise_level(image), 255.0) if sigma == "auto" else sigma
+        feeds = {} if level is None else {"sigma": np.array([[level / 255]], np.float32)}
         if out is None:
             out = np.empty(image.shape, image.dtype)
         else:
@@ -152,18 +159,36 @@ class Denoiser:
             ) from error
         return np.asarray(output)
 
-    def _check_sigma(self, sigma: float | Literal["auto"] | None) -> dict[str, np.ndarray]:
-        """The graph's further inputs, for one image."""
+    def _check_sigma(self, sigma: float | Literal["auto"] | None) -> float | Literal["auto"] | None:
+        """A number, "auto", or None, once it is sure that the entry takes it."""
         name = self.entry.name
         if not self.entry.takes_sigma:
             if sigma is not None:
                 raise UsageError(f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out")
-            return {}
+            return None
         if isinstance(sigma, str) and sigma == "auto":
-            raise UsageError(f"sigma='auto' is not available: give {name!r} the noise level as a number, such as 25")
+            return "auto"
         if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
-            raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25")
-        return {"sigma": np.array([[float(sigma) / 255]], np.float32)}
+            raise UsageError(
+                f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'"
+            )
+        return float(sigma)
+
+
+def _stacked(
+    results: Iterable[np.ndarray], images: np.ndarray, out: np.ndarray | None, progress: Progress | None
+) -> np.ndarray:
+    """Results one by one, in ``out`` or a new array."""
+    if out is None:
+        out = np.empty(images.shape, images.dtype)
+    else:
+        _check_out(out, images)
+    pixels = images.shape[1] * images.shape[2]
+    for i, result in enumerate(results):
+        out[i] = result
+        if progress is not None:
+            progress((i + 1) * pixels, len(images) * pixels)
+    return out
 
 
 def _check_out(out: np.ndarray, image: np.ndarray) -> None:

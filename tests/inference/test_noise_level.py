@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage import data
+from skimage.restoration import estimate_sigma
+
+from zoo.inference.noise_level import QUIETEST, _by_wavelets, noise_level
+
+PHOTOGRAPHS = {"camera": data.camera(), "astronaut": data.astronaut(), "brick": data.brick(), "coins": data.coins()}
+
+
+def with_noise(image: np.ndarray, sigma: float, seed: int = 0) -> np.ndarray:
+    return (image / 255 + np.random.default_rng(seed).normal(0, sigma / 255, image.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("sigma", [1, 10, 60])
+def test_pure_noise_is_measured_within_three_percent(sigma: float) -> None:
+    for shape in ((400, 300), (400, 300, 3)):
+        assert noise_level(with_noise(np.full(shape, 128), sigma)) == pytest.approx(sigma, rel=0.03)
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize(("sigma", "error"), [(5, 1.5), (15, 1), (25, 1), (50, 1.2), (75, 1.5)])
+def test_photographs(name: str, sigma: float, error: float) -> None:
+    image = PHOTOGRAPHS[name]
+    found = noise_level(with_noise(image, sigma))
+    assert abs(found - sigma) < error
+    median = 255 * np.mean(estimate_sigma(with_noise(image, sigma), channel_axis=-1 if image.ndim == 3 else None))
+    assert found < 1.01 * median + 0.5  # never much above what everybody uses, and below it on texture
+
+
+def test_the_whole_image_estimate_is_that_of_the_library() -> None:
+    """Donoho's, up to their subsampling."""
+    image = with_noise(data.brick(), 10)
+    assert _by_wavelets(image)[0] == pytest.approx(estimate_sigma(image), rel=0.02)
+
+
+def test_the_correction_of_the_quietest_blocks() -> None:
+    noise = np.random.default_rng(1).normal(0, 1, (1500, 1500)).astype(np.float32)
+    assert _by_wavelets(noise)[1] == pytest.approx(1, abs=0.005)
+    assert 0.9 < QUIETEST < 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64", "float16"])
+def test_types_and_alpha(dtype: str) -> None:
+    white = {"uint8": 255, "uint16": 65535}.get(dtype, 1)
+    image = np.clip(with_noise(data.astronaut()[:200, :200] * 0.6 + 50, 20), 0, 1) * white
+    image = (np.rint(image) if white > 1 else image).astype(dtype)
+    wanted = noise_level(with_noise(data.astronaut()[:200, :200] * 0.6 + 50, 20))
+    assert noise_level(image) == pytest.approx(wanted, rel=0.05)
+    alpha = np.random.default_rng(0).integers(0, 2, (200, 200, 1)).astype(dtype) * white
+    assert noise_level(np.concatenate([image, alpha.astype(dtype)], axis=2)) == noise_level(image)
+
+
+def test_images_that_do_not_tell() -> None:
+    for shape in ((1, 1), (7, 300), (3, 3, 3)):
+        assert noise_level(np.zeros(shape, np.float32)) == 0
+    assert noise_level(np.full((50, 60), 255, np.uint8)) == 0
+    for shape in ((8, 8), (9, 400), (33, 35, 3)):
+        assert np.isfinite(noise_level(with_noise(np.full(shape, 128), 20)))
+
+
+def test_a_large_image_is_looked_at_in_part() -> None:
+    image = with_noise(np.full((2500, 2600), 100), 12)
+    assert noise_level(image) == pytest.approx(12, rel=0.03)
