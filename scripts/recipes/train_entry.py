@@ -91,7 +91,7 @@ def train_entry(recipe: Recipe) -> None:
         recipe={
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
-            "finish": recipe.finish,
+            **({"finish": recipe.finish} if recipe.finish else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
