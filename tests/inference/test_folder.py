@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from zoo.errors import InputError, UsageError
+from zoo.inference.denoise_file import Settings
 from zoo.inference.folder import JOURNAL, Denoisers, Journal, Task, denoise_all, plan, prepare, way
-from zoo.inference.pictures import Settings
 from zoo.pretrained import Pretrained
 
 Toy = Callable[..., Pretrained]

@@ -99,6 +99,7 @@ def test_any_layout_in_memory() -> None:
         (np.array([[0.5, np.inf]]), 1, "NaN or infinite"),
         (np.array([[0.5, -np.inf]], np.float16), 1, "NaN or infinite"),
         (np.array([[0.5, 1e300]]), 1, "NaN or infinite"),
+        (np.array([[0.5, -2e30]], np.float32), 1, "NaN or infinite"),
         (np.full((4, 4, 4), [0.5, 0.5, 0.5, np.nan]), 3, "NaN"),
         (np.zeros((4, 4, 3), np.uint8), 1, "colour image .* takes 1 channel;"),
         (np.zeros((4, 4, 4), np.uint8), 1, "colour image"),

@@ -9,13 +9,15 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 from zoo.cli import compare, denoise, evaluate, export, listing, noise, show, train
 from zoo.errors import UsageError, ZooError
 
 SUBCOMMANDS = (listing, show, denoise, compare, noise, train, evaluate, export)
+STDERR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Decoders warn of what is odd in a file; what matters is said in a line of our own.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            status = args.run(args)
+            with _quiet_libraries() if getattr(args, "decodes", False) else nullcontext():
+                status = args.run(args)
         sys.stdout.flush()
         return status
     except ZooError as error:
@@ -70,6 +73,32 @@ def _parser() -> Parser:
     for subcommand in SUBCOMMANDS:
         subcommand.add_parser(subparsers)
     return parser
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep standard error for Python: libtiff prints there, past Python, whatever it finds odd in a file."""
+    try:
+        real = sys.stderr.fileno() == STDERR
+    except (AttributeError, OSError, ValueError):  # replaced by something that is no file, or closed
+        real = False
+    if not real:
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    own = os.dup(STDERR)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDERR)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(own, "w", buffering=1, encoding=before.encoding, errors=before.errors, closefd=False)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        sys.stderr = before
+        os.dup2(own, STDERR)
+        os.close(own)
 
 
 def _failed(message: str, status: int) -> int:

@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--side", type=whole_number(16), default=1600, metavar="N", help="pixels of a picture on the page (1600)"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, decodes=True)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -53,13 +53,13 @@ def add_parser(subparsers: Any) -> None:
     )
     files.add_argument("--jobs", type=whole_number(1), default=1, metavar="N", help="pictures in a model at once (1)")
     files.add_argument("--again", action="store_true", help="denoise what is done already, too")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, decodes=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Denoise one picture, or many; a failed one is reported, and the rest done."""
+    from zoo.inference.denoise_file import Settings
     from zoo.inference.folder import Denoisers, Journal, Meter, denoise_all, plan, prepare, way
-    from zoo.inference.pictures import Settings
 
     tasks = plan(args.inputs, args.output, ending=args.format or "")
     settings = Settings(

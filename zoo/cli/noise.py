@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the noisy picture goes")
     parser.add_argument("--noise", required=True, metavar="NAME", help=EXAMPLES)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="the same seed gives the same noise (0)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, decodes=True)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from zoo.atomic import sweep
 from zoo.errors import InputError, UsageError, ZooError, one_line
+from zoo.inference.denoise_file import Report, Settings, denoise_file
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.pictures import Report, Settings, check_output, denoise_file, is_picture, refuse_overwriting
+from zoo.inference.pictures import check_output, is_picture, refuse_overwriting
 from zoo.pretrained import describe, shipped
 
 # What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.

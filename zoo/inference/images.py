@@ -18,7 +18,8 @@ COLOR_NAMES = {1: "gray", 3: "colour"}
 # Noise keeps the mean of an image about where it was, so no noisy picture on the [0, 1] scale comes near to this one,
 # and hardly a photograph on the 0–255 scale stays below.
 HIGHEST_MEAN = 16
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+# Beyond, float32 overflows within a model, and what comes out is no number.
+LARGEST = 1e30
 STRIP_PIXELS = 4_000_000
 LUMA = np.array([0.299, 0.587, 0.114])
 
@@ -59,7 +60,7 @@ def check_image(array: np.ndarray, channels: int) -> None:
             refused, since the model would return garbage without a word.
 
     Raises:
-        InputError: NaN, infinity, another type or shape, no pixels, or gray for colour or the other way round.
+        InputError: NaN, infinity (or beyond ±1e30), another type or shape, no pixels, or gray for colour or the other way round.
     """
     found = channels_of(array)
     if (white := white_of(array.dtype)) is None and array.dtype.kind != "f":
@@ -76,9 +77,8 @@ def check_image(array: np.ndarray, channels: int) -> None:
 def _check_floats(array: np.ndarray, channels: int) -> None:
     total = 0.0
     for strip in _strips(array):
-        # The extremes show NaN as well as infinity; beyond float32, a number becomes an infinity in the model.
-        low, high = float(strip.min()), float(strip.max())
-        if not (low >= -FLOAT32_MAX and high <= FLOAT32_MAX):
+        low, high = float(strip.min()), float(strip.max())  # which show NaN as well as infinity
+        if not (low >= -LARGEST and high <= LARGEST):
             raise InputError("image with NaN or infinite values; expected finite ones: replace them (numpy.nan_to_num)")
         colors = strip[..., :channels] if strip.ndim == 3 else strip
         total += float(colors.sum(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Pictures on disk, image files and arrays in .npy files alike: opened, checked, denoised, written.
+"""Pictures on disk, image files and arrays in .npy files alike: opened, checked, written.
 
 A .npy file holds one image as numpy.save writes it: float around [0, 1], uint8 or uint16 when read, float32 around
 [0, 1] and not clipped when written, so that noise beyond black and white survives.
@@ -7,28 +7,23 @@ A .npy file holds one image as numpy.save writes it: float around [0, 1], uint8 
 from __future__ import annotations
 
 import os
-import tempfile
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from zoo.atomic import file_beside
 from zoo.errors import InputError, UsageError, one_line
-from zoo.inference.denoiser import Denoiser
 from zoo.inference.files import FLOATS, FORMATS, MAX_PIXELS, check_writable, open_pages, write_pages
-from zoo.inference.images import channels_of, check_image, to_color, to_gray, white_of
+from zoo.inference.images import channels_of, check_image, white_of
 from zoo.inference.metadata import Metadata
-from zoo.inference.tiling import TileSize
 
 ARRAY = ".npy"
 # The formats that keep numbers beyond black and white.
 HOLD_FLOATS = (ARRAY, ".tif", ".tiff")
-# A result of this size on becomes a memory map of a temporary file.
+# An array of this size on stays on disk, as a memory map.
 LARGE_BYTES = 256 * 2**20
 
 Page = tuple[np.ndarray, Metadata]
@@ -149,106 +144,6 @@ def fitting(path: Path, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f" or (path.suffix.lower() in HOLD_FLOATS and array.dtype.name in FLOATS):
         return array
     return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
-
-
-# ---- denoising -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How pictures are denoised: see :class:`zoo.inference.denoiser.Denoiser`, and ``zoo denoise --help``."""
-
-    sigma: float | Literal["auto"] | None = None
-    strength: float = 1.0
-    tile: TileSize = "auto"
-    quality: int | None = None
-    planes: bool = False
-    max_pixels: int = MAX_PIXELS
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was done with a picture: its pixels (all pages), the entries that denoised it, and anything unusual."""
-
-    pixels: int
-    entries: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def denoise_file(
-    source: Path,
-    target: Path,
-    choose: Callable[[int], Denoiser],
-    settings: Settings,
-    *,
-    turn: AbstractContextManager[object] | None = None,
-) -> Report:
-    """Denoise all pages of one picture; the result appears whole or not at all.
-
-    Args:
-        source, target: Files.
-        choose: The denoiser for an image of 1 or 3 channels.
-        settings: How.
-        turn: Held while a model runs, and not while files are read and written: several threads may each be at work on
-            a picture of their own, so that the next is read and the last is written while one is denoised.
-
-    Raises:
-        ZooError: What any of this raises.
-    """
-    pixels, entries, notes = 0, [], []
-    turn = turn or nullcontext()
-    planes = settings.planes
-    with open_picture(source, max_pixels=settings.max_pixels, planes=planes) as (pages, big):
-
-        def cleaned() -> Iterator[Page]:
-            nonlocal pixels
-            for image, metadata in pages:
-                check_output(target, image)
-                if target.suffix.lower() == ARRAY:
-                    image = as_float(image)
-                model = choose(1 if planes else channels_of(image))
-                with _room(image) as result:
-                    with turn:
-                        note = denoise_into(result, model, image, settings)
-                    pixels += image.shape[0] * image.shape[1]
-                    entries.extend([model.entry.name] * (model.entry.name not in entries))
-                    notes.extend([note] * (bool(note) and note not in notes))
-                    yield result, metadata
-
-        write_picture(target, cleaned(), quality=settings.quality, big=big)
-    return Report(pixels, tuple(entries), tuple(notes))
-
-
-@contextmanager
-def _room(image: np.ndarray) -> Iterator[np.ndarray]:
-    """Where the result of an image goes: an array, or for a large one a memory map that leaves nothing behind."""
-    if image.nbytes < LARGE_BYTES:
-        yield np.empty(image.shape, image.dtype)
-        return
-    with tempfile.TemporaryFile() as file:
-        yield np.memmap(file, image.dtype, "w+", shape=image.shape)
-
-
-def denoise_into(out: np.ndarray, model: Denoiser, image: np.ndarray, settings: Settings) -> str:
-    """Fill ``out`` with the clean image; says what had to be done where the model has another colour."""
-
-    def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-        return model(source, sigma=settings.sigma, strength=settings.strength, tile=settings.tile, out=into)
-
-    planes = settings.planes and image.ndim == 3
-    channels = image.shape[2] if planes else channels_of(image)
-    if channels == model.channels and not planes:
-        clean(image, out)
-        return ""
-    if model.channels == 3 and not planes:
-        out[...] = to_gray(clean(to_color(image))).reshape(image.shape)
-        return "the gray picture as a colour picture"
-    if model.channels == 3:
-        raise UsageError(f"{model.entry.name!r} is a colour model, and planes are gray; expected a gray model")
-    for i in range(channels):
-        out[..., i] = clean(image[..., i])
-    out[..., channels:] = image[..., channels:]
-    return "each channel by itself" if planes else "a gray model: each colour by itself"
 
 
 def is_picture(path: Path) -> bool:

@@ -1,0 +1,116 @@
+"""One picture on disk, denoised: all its pages, by the denoiser of its colour."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.inference.denoiser import Denoiser
+from zoo.inference.files import MAX_PIXELS
+from zoo.inference.images import channels_of, to_color, to_gray
+from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
+from zoo.inference.tiling import TileSize
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are denoised: see :class:`zoo.inference.denoiser.Denoiser`, and ``zoo denoise --help``."""
+
+    sigma: float | Literal["auto"] | None = None
+    strength: float = 1.0
+    tile: TileSize = "auto"
+    quality: int | None = None
+    planes: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done with a picture: its pixels (all pages), the entries that denoised it, and anything unusual."""
+
+    pixels: int
+    entries: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def denoise_file(
+    source: Path,
+    target: Path,
+    choose: Callable[[int], Denoiser],
+    settings: Settings,
+    *,
+    turn: AbstractContextManager[object] | None = None,
+) -> Report:
+    """Denoise all pages of one picture; the result appears whole or not at all.
+
+    Args:
+        source, target: Files.
+        choose: The denoiser for an image of 1 or 3 channels.
+        settings: How.
+        turn: Held while a model runs, and not while files are read and written: several threads may each be at work on
+            a picture of their own, so that the next is read and the last is written while one is denoised.
+
+    Raises:
+        ZooError: What any of this raises.
+    """
+    pixels, entries, notes = 0, [], []
+    turn = turn or nullcontext()
+    planes = settings.planes
+    with open_picture(source, max_pixels=settings.max_pixels, planes=planes) as (pages, big):
+
+        def cleaned() -> Iterator[Page]:
+            nonlocal pixels
+            for image, metadata in pages:
+                check_output(target, image)
+                if target.suffix.lower() == ARRAY:
+                    image = as_float(image)
+                model = choose(1 if planes else channels_of(image))
+                with _room(image) as result:
+                    with turn:
+                        note = denoise_into(result, model, image, settings)
+                    pixels += image.shape[0] * image.shape[1]
+                    entries.extend([model.entry.name] * (model.entry.name not in entries))
+                    notes.extend([note] * (bool(note) and note not in notes))
+                    yield result, metadata
+
+        write_picture(target, cleaned(), quality=settings.quality, big=big)
+    return Report(pixels, tuple(entries), tuple(notes))
+
+
+@contextmanager
+def _room(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Where the result of an image goes: an array, or for a large one a memory map that leaves nothing behind."""
+    if image.nbytes < LARGE_BYTES:
+        yield np.empty(image.shape, image.dtype)
+        return
+    with tempfile.TemporaryFile() as file:
+        yield np.memmap(file, image.dtype, "w+", shape=image.shape)
+
+
+def denoise_into(out: np.ndarray, model: Denoiser, image: np.ndarray, settings: Settings) -> str:
+    """Fill ``out`` with the clean image; says what had to be done where the model has another colour."""
+
+    def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+        return model(source, sigma=settings.sigma, strength=settings.strength, tile=settings.tile, out=into)
+
+    planes = settings.planes and image.ndim == 3
+    channels = image.shape[2] if planes else channels_of(image)
+    if channels == model.channels and not planes:
+        clean(image, out)
+        return ""
+    if model.channels == 3 and not planes:
+        out[...] = to_gray(clean(to_color(image))).reshape(image.shape)
+        return "the gray picture as a colour picture"
+    if model.channels == 3:
+        raise UsageError(f"{model.entry.name!r} is a colour model, and planes are gray; expected a gray model")
+    for i in range(channels):
+        out[..., i] = clean(image[..., i])
+    out[..., channels:] = image[..., channels:]
+    return "each channel by itself" if planes else "a gray model: each colour by itself"
