@@ -52,6 +52,10 @@ def add_parser(subparsers: Any) -> None:
         "--max-pixels", type=whole_number(1), default=10**9, metavar="N", help="refuse larger pictures (10^9)"
     )
     files.add_argument("--jobs", type=whole_number(1), default=1, metavar="N", help="pictures in a model at once (1)")
+    files.add_argument(
+        "--workers", type=whole_number(1), metavar="N", help="do the job in N processes (needs the extra 'cluster')"
+    )
+    files.add_argument("--cluster", metavar="HOST:PORT", help="... of the Ray cluster that is running there")
     files.add_argument("--again", action="store_true", help="denoise what is done already, too")
     parser.set_defaults(run=run, decodes=True)
 
@@ -77,11 +81,22 @@ def run(args: argparse.Namespace) -> int:
             raise outcome.error
         _tell(outcome)
         return 0
+    if args.cluster and not args.workers:
+        raise UsageError(f"--cluster {args.cluster} without --workers; expected how many of its processes to use")
     prepare(tasks)
-    journal = None if args.again else Journal(args.output, way(denoisers, settings))
+    journal = Journal(args.output, way(denoisers, settings))
+    if args.again:
+        journal.forget()
     meter = Meter()
+    if args.workers:
+        from zoo.inference.cluster import Cluster, denoise_on_cluster
+
+        cluster = Cluster(args.workers, args.cluster, args.threads or 1)
+        outcomes = denoise_on_cluster(tasks, args.model, settings, journal=journal, cluster=cluster)
+    else:
+        outcomes = denoise_all(tasks, denoisers, settings, journal=journal, jobs=args.jobs)
     with _bar(tasks, meter) as told:
-        for outcome in told(denoise_all(tasks, denoisers, settings, journal=journal, jobs=args.jobs)):
+        for outcome in told(outcomes):
             if isinstance(outcome.error, UsageError):
                 raise outcome.error  # it would be the same for each picture
             meter.add(outcome)

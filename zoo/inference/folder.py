@@ -128,7 +128,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, how: str) -> None:
-        self.path, self._how = folder / JOURNAL, how
+        self.path, self.how = folder / JOURNAL, how
         self._lines: dict[str, dict[str, object]] = {}
         self._lock = threading.Lock()
         with contextlib.suppress(OSError):
@@ -140,7 +140,7 @@ class Journal:
     def _entry(self, task: Task) -> dict[str, object]:
         facts = task.source.stat()
         target = os.path.relpath(task.target, self.path.parent)
-        return {"target": target, "size": facts.st_size, "mtime_ns": facts.st_mtime_ns, "how": self._how}
+        return {"target": target, "size": facts.st_size, "mtime_ns": facts.st_mtime_ns, "how": self.how}
 
     def done(self, task: Task) -> bool:
         """Whether the result is there, made from this very source in this very way."""
@@ -148,6 +148,11 @@ class Journal:
             entry = self._entry(task)
             return self._lines.get(str(entry["target"])) == entry and task.target.is_file()
         return False
+
+    def forget(self) -> None:
+        """Take nothing for done."""
+        self._lines.clear()
+        self.path.unlink(missing_ok=True)
 
     def add(self, task: Task) -> None:
         """Note that the result is there."""

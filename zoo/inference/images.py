@@ -60,7 +60,8 @@ def check_image(array: np.ndarray, channels: int) -> None:
             refused, since the model would return garbage without a word.
 
     Raises:
-        InputError: NaN, infinity (or beyond ±1e30), another type or shape, no pixels, or gray for colour or the other way round.
+        InputError: NaN, infinity (or beyond ±1e30), another type or shape, no pixels, or gray for colour or the other
+            way round.
     """
     found = channels_of(array)
     if (white := white_of(array.dtype)) is None and array.dtype.kind != "f":
