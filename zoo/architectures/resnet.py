@@ -113,9 +113,9 @@ def decoder_block(
 def resnet(
     *,
     channels: int = 1,
-    widths: Sequence[int] = (32, 80, 160),
-    encoder_depths: Sequence[int] = (0, 2, 2),
-    decoder_depths: Sequence[int] = (1, 1),
+    widths: Sequence[int] = (32, 64),
+    encoder_depths: Sequence[int] = (2, 4),
+    decoder_depths: Sequence[int] = (4,),
     scale: float = 1.0,
     skips: bool = True,
     batch_norm: bool = False,
