@@ -186,7 +186,7 @@ def test_threads_may_share_a_denoiser(toy: Toy) -> None:
     denoise = Denoiser(toy(), threads=1)
     images = [np.random.default_rng(i).random((20 + i, 30), np.float32) for i in range(24)]
     alone = [denoise(image, tile=16) for image in images]
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8) as pool:
         for one, other in zip(alone, pool.map(lambda image: denoise(image, tile=16), images), strict=True):
             np.testing.assert_array_equal(one, other)
 
