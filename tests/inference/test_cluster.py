@@ -32,6 +32,7 @@ def worker_processes() -> list[int]:
     return sorted(found)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the workers in /proc")
 def test_a_killed_worker_loses_nothing_and_nothing_is_done_twice(
     toy: Callable[..., Pretrained], tmp_path: Path
