@@ -183,7 +183,7 @@ def test_padding_repeats_the_edge(height, width):
         ("resnet", {"width": 3}),
         ("resnet", {"channels": 2}),
         ("resnet", {"widths": ()}),
-        ("resnet", {"widths": (8, 8)}),
+        ("resnet", {"widths": (8, 8, 8)}),
         ("deep", {"depth": 0}),
         ("deep", {"activation": "gelu"}),
         ("deep", {"downsampling": "none"}),

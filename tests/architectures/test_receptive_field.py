@@ -18,7 +18,7 @@ SMALL = {
     "shallow": {"widths": (2, 3)},
     "deep": {"widths": (2, 2, 2, 2)},
     "unet-skip": {"widths": (2, 2, 2, 2)},
-    "resnet": {"widths": (2, 3, 2)},
+    "resnet": {"widths": (2, 3, 2), "encoder_depths": (0, 2, 2), "decoder_depths": (1, 1)},
 }
 
 
