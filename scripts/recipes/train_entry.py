@@ -24,7 +24,7 @@ class Recipe:
     config: dict[str, Any]
     noise: str
     fit: dict[str, Any]
-    finish: dict[str, Any] = field(default_factory=dict)  # what a second stage does otherwise
+    finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
@@ -57,8 +57,8 @@ def train_entry(recipe: Recipe) -> None:
     from export.training_data import training_data
 
     stages = {args.run: recipe.fit}
-    if recipe.finish:
-        stages[args.run / "finish"] = {**recipe.fit, **recipe.finish}
+    for i, changes in enumerate(recipe.finish, start=1):
+        stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
     if not args.publish_only:
         keras.utils.set_random_seed(0)
         if recipe.mixed_precision:
@@ -91,7 +91,7 @@ def train_entry(recipe: Recipe) -> None:
         recipe={
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
-            **({"finish": recipe.finish} if recipe.finish else {}),
+            **({"finish": list(recipe.finish)} if recipe.finish else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
