@@ -22,6 +22,10 @@ RECIPE = Recipe(
         "ema": 0.999,
         "validate_every": 4000,
     },
+    finish=(
+        {"minutes": 60, "learning_rate": 1.5e-3, "seed": 1},
+        {"minutes": 20, "patch": 128, "batch": 2, "learning_rate": 6e-4, "seed": 1},
+    ),
     augment={"rescale": 1, "brightness": 0},
     mixed_precision="mixed_bfloat16",
     notes=(

@@ -25,6 +25,8 @@ RECIPE = Recipe(
     finish=(
         {"minutes": 24, "patch": 128, "batch": 2, "learning_rate": 1e-3},
         {"minutes": 10.5, "patch": 128, "batch": 2, "learning_rate": 3e-4, "loss": "l2"},
+        {"minutes": 105, "learning_rate": 1.5e-3, "seed": 1},
+        {"minutes": 35, "patch": 128, "batch": 2, "learning_rate": 6e-4, "seed": 1},
     ),
     average=True,
     augment={"rescale": 1, "brightness": 0},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import tifffile
@@ -255,3 +257,23 @@ def test_strength(zoo, blur, gray, gray_file, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), wanted, atol=1e-5)
     for wrong in ("2", "-1", "nan", "half"):
         assert zoo(*arguments, "--strength", wrong).status == 2
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tif", ".bmp", ".npy"])
+def test_a_disk_that_is_full(zoo, blur, tmp_path, ending):
+    """The system itself refuses to write on, as on a full disk: an older result stays, and nothing half-written."""
+    resource = pytest.importorskip("resource")
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "in.png")
+    model, out = blur(1), tmp_path / f"out{ending}"
+    out.write_bytes(b"an older result")
+    before = sorted(os.listdir(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        result = zoo("denoise", tmp_path / "in.png", "-o", out, "--model", model)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert result.status == 1
+    assert "cannot be written" in result.err and "File too large" in result.err and result.err.count("\n") == 1
+    assert out.read_bytes() == b"an older result" and sorted(os.listdir(tmp_path)) == before

@@ -364,21 +364,6 @@ def test_formats_that_cannot_hold_the_image(tmp_path: Path, name: str, shape: tu
     assert not os.listdir(tmp_path)
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "out.png"
-    write_image(path, np.zeros((2, 2), np.uint8))
-    before = path.read_bytes()
-
-    def full(self: Image.Image, file: Path, **options: Any) -> None:
-        file.write_bytes(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.Image.Image, "save", full)
-    with pytest.raises(InputError, match="No space left"):
-        write_image(path, np.ones((2, 2), np.uint8))
-    assert path.read_bytes() == before and os.listdir(tmp_path) == ["out.png"]
-
-
 def test_a_new_file_has_the_usual_permissions_and_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "plain").touch()
     write_image(tmp_path / "out.png", np.zeros((2, 2), np.uint8))

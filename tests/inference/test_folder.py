@@ -55,6 +55,22 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     assert len(plan([tmp_path / "a"], inside)) == 3
 
 
+def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions are played, since root may read anything."""
+    make_pictures(tmp_path / "a", 1)
+    make_pictures(tmp_path / "a" / "secret", 1)
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if os.path.basename(path) == "secret":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(InputError, match="secret' cannot be read"):
+        plan([tmp_path / "a"], tmp_path / "out")
+
+
 def test_plans_that_lose_something(tmp_path: Path) -> None:
     first, second = make_pictures(tmp_path / "a", 2)
     (other,) = make_pictures(tmp_path / "b", 1)

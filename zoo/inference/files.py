@@ -432,7 +432,17 @@ def _write_one(path: Path, file_format: Format, array: np.ndarray, metadata: Met
         image.info["exif"] = metadata.exif
         image = ImageOps.exif_transpose(image)
         image.info.clear()
-    image.save(path, format=file_format.name, **options)
+    with _Told(io.FileIO(path, "wb")) as file:
+        image.save(file, format=file_format.name, **options)
+
+
+class _Told(io.BufferedWriter):
+    """A file that hears of every byte. Given a file's number, Pillow's encoders write past it, and a full disk goes
+    unnoticed: the picture is cut short.
+    """
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("fileno")
 
 
 def _saved_with(file_format: Format, metadata: Metadata) -> dict[str, Any]:

@@ -71,8 +71,7 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
             several = True
             # What an earlier job put into a folder below is no input; into the folder itself it may not go.
             results = None if output.resolve() == given.resolve() else output
-            found_inside = (p for p in sorted(given.rglob("*")) if is_picture(p) and p.is_file())
-            inside = [p for p in found_inside if results not in p.parents]
+            inside = [p for p in _files(given) if is_picture(p) and results not in p.parents]
             if not inside:
                 raise InputError(f"no pictures in {str(given)!r}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]
@@ -93,6 +92,23 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
         tasks.append(Task(source, target.with_suffix(ending) if ending and mirrored else target))
     _check_targets(tasks)
     return tasks
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files in a folder and below, in order. A folder that cannot be read is an error: no picture goes unnoticed.
+
+    Raises:
+        InputError: Such a folder.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"folder {error.filename!r} cannot be read ({error.strerror}); allow it, or give the folders beside it "
+            "one by one"
+        ) from error
+
+    found = (Path(folder, name) for folder, _, names in os.walk(folder, onerror=refuse) for name in names)
+    return sorted(path for path in found if path.is_file())
 
 
 def _root(pattern: Path) -> Path:

@@ -106,7 +106,9 @@ def write_picture(path: Path, pages: Iterable[Page], *, quality: int | None = No
         raise InputError(f"output {str(path)!r} can hold one picture, and there are more; expected a name in .tif")
     try:
         with file_beside(path) as temporary, temporary.open("wb") as file:
-            np.save(file, fitting(path, first))
+            array = np.ascontiguousarray(fitting(path, first))
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)  # numpy.save would say of a full disk only how many bytes are missing
     except OSError as error:
         raise InputError(f"output {str(path)!r} cannot be written ({one_line(error)}); nothing was changed") from error
 
