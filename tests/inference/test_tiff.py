@@ -218,3 +218,16 @@ def test_damaged_files_never_end_in_another_error(tmp_path: Path) -> None:
                 messages += 1
                 assert "\n" not in str(error)
     assert messages > 100
+
+
+def test_codes_without_a_meaning_are_damage(tmp_path: Path) -> None:
+    """A first LZW code that nothing has defined: imagecodecs follows it anywhere, and may end the process."""
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((4, 5), np.uint8), compression="lzw", metadata=None)
+    with tifffile.TiffFile(tmp_path / "in.tif") as file:
+        place, length = file.pages.first.dataoffsets[0], file.pages.first.databytecounts[0]
+    bits = "".join(f"{code:09b}" for code in (256, 400, 300, 257)).ljust(8 * length, "0")
+    content = bytearray((tmp_path / "in.tif").read_bytes())
+    content[place : place + length] = int(bits, 2).to_bytes(len(bits) // 8, "big")[:length]
+    (tmp_path / "in.tif").write_bytes(content)
+    with pytest.raises(InputError, match="is the file whole"):
+        read_image(tmp_path / "in.tif")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from zoo.atomic import file_beside
 from zoo.errors import InputError, MissingExtraError, ZooError, one_line
 from zoo.inference.images import channels_of
 from zoo.inference.metadata import Metadata
+from zoo.inference.pillow import open_with_pillow
 
 # A picture of more pixels is refused before anything of it is decoded, unless the caller expects it.
 MAX_PIXELS = 10**9
@@ -168,17 +168,20 @@ class Pages:
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, Metadata]]:
         if self._tiff is None:
-            with self._opened() as image:
-                yield _decode(image, self.path)
+            yield self._decoded(0)
             return
         for i in range(len(self._tiff)):
             self._check_size(*self._tiff.size(i))
             if self._tiff.known(i):
                 yield self._tiff.read(i, planes=self.planes), self._tiff.metadata(i)
             else:
-                with self._opened() as image:
-                    image.seek(i)
-                    yield _decode(image, self.path)
+                yield self._decoded(i)
+
+    def _decoded(self, i: int) -> tuple[np.ndarray, Metadata]:
+        """A page by Pillow, whose own copy of the pixels ends here."""
+        with self._opened() as image:
+            image.seek(i)
+            return _decode(image, self.path)
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self.max_pixels:
@@ -191,7 +194,7 @@ class Pages:
     def _opened(self) -> Iterator[ImageFile.ImageFile]:
         """The file as Pillow opens it, with what goes wrong in between told in one line."""
         try:
-            with _open_with_pillow(self.path) as image:
+            with open_with_pillow(self.path, READABLE) as image:
                 self._check_size(image.height, image.width)
                 yield image
         except Image.UnidentifiedImageError as error:
@@ -206,19 +209,6 @@ class Pages:
 
 def _damaged(path: Path, error: BaseException) -> InputError:
     return InputError(f"{str(path)!r} cannot be read ({one_line(error)}); is the file whole?")
-
-
-_opening = threading.Lock()
-
-
-def _open_with_pillow(path: Path) -> ImageFile.ImageFile:
-    """The file with its header read. Pillow's own limit is one for the whole process, and stays what it was."""
-    with _opening:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(path, formats=READABLE)
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
 
 
 def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadata]:

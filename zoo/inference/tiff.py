@@ -20,6 +20,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from zoo.errors import InputError, one_line
+from zoo.inference.lzw import LZW, check_lzw
 from zoo.inference.metadata import Metadata, TiffPage
 
 # tifffile logs what it finds odd in a file; without a handler, Python would print that.
@@ -40,7 +41,7 @@ XMP = 700
 # Where a pointer points until what it points to is there; 0 would be taken for damage.
 PLACEHOLDER = 8
 # Lossless ways to store pixels, by their numbers, and whether tifffile has them without imagecodecs.
-NONE, LZW, DEFLATE = 1, 5, 8
+NONE, DEFLATE = 1, 8
 LOSSLESS = {NONE: True, DEFLATE: True, 32946: True, 34925: True, LZW: False, 50000: False, 34926: False}
 CODECS = importlib.util.find_spec("imagecodecs") is not None
 
@@ -102,6 +103,7 @@ class TiffPages:
                     f"{str(self.path)!r} holds {page.samplesperpixel} channels per pixel; expected gray or colour: "
                     "with --planes each channel is a picture by itself"
                 )
+            check_lzw(page)
             if self._bytes[i] < LARGE_BYTES:
                 array = page.asarray()
             elif page.is_memmappable:

@@ -20,7 +20,7 @@ from zoo.errors import UsageError
 
 # The side, in pixels, of the largest square that is computed at once when nobody says otherwise: features of 32
 # channels at full size then take half a gigabyte. The larger the tiles, the smaller the share of their halos.
-AUTO_SIDE = 2048
+AUTO_SIDE = 1792
 
 TileSize = int | Literal["auto"] | None
 Progress = Callable[[int, int], None]

@@ -1,0 +1,21 @@
+"""Opening with Pillow, without its own limit on the size of a picture: ours are checked by whoever opens."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import IO
+
+from PIL import Image, ImageFile
+
+_opening = threading.Lock()
+
+
+def open_with_pillow(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    """The file with its header read. Pillow's limit is one for the whole process, and stays what it was."""
+    with _opening:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
