@@ -242,8 +242,9 @@ def pad_to_multiple(graph: Graph, layer: Any, x: str) -> str:
     step, less = graph.whole(f"{name}/multiple", layer.multiple), graph.whole(f"{name}/less", layer.multiple - 1)
     cells = graph.node(f"{name}/cells", "Div", graph.node(f"{name}/beyond", "Add", size, less), step)
     missing = graph.node(f"{name}/missing", "Sub", graph.node(f"{name}/padded", "Mul", cells, step), size)
-    pads = graph.node(f"{name}/pads", "Concat", graph.whole(f"{name}/before", 0, 0), missing, axis=0)
-    return graph.node(name, "Pad", x, pads, "", graph.whole(f"{name}/sides", 2, 3), mode="edge")
+    # For all axes: given some of them, ONNX Runtime (1.31) moves a transposition across and mixes them up.
+    pads = graph.node(f"{name}/pads", "Concat", graph.whole(f"{name}/before", 0, 0, 0, 0, 0, 0), missing, axis=0)
+    return graph.node(name, "Pad", x, pads, mode="edge")
 
 
 def crop_like(graph: Graph, layer: Any, x: str, like: str) -> str:
