@@ -23,8 +23,9 @@ RECIPE = Recipe(
         "validate_every": 4000,
     },
     finish=(
-        {"minutes": 60, "learning_rate": 1.5e-3, "seed": 1},
-        {"minutes": 20, "patch": 128, "batch": 2, "learning_rate": 6e-4, "seed": 1},
+        {"minutes": 53.5, "seed": 1},
+        {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
+        {"minutes": 26, "patch": 128, "batch": 2, "learning_rate": 5e-4, "seed": 3},
     ),
     augment={"rescale": 1, "brightness": 0},
     mixed_precision="mixed_bfloat16",

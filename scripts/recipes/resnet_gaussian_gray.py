@@ -25,8 +25,9 @@ RECIPE = Recipe(
     finish=(
         {"minutes": 24, "patch": 128, "batch": 2, "learning_rate": 1e-3},
         {"minutes": 10.5, "patch": 128, "batch": 2, "learning_rate": 3e-4, "loss": "l2"},
-        {"minutes": 105, "learning_rate": 1.5e-3, "seed": 1},
-        {"minutes": 35, "patch": 128, "batch": 2, "learning_rate": 6e-4, "seed": 1},
+        {"minutes": 51.5, "seed": 1},
+        {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
+        {"minutes": 26, "patch": 128, "batch": 2, "learning_rate": 5e-4, "seed": 3},
     ),
     average=True,
     augment={"rescale": 1, "brightness": 0},

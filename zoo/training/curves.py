@@ -18,6 +18,7 @@ COLUMNS: Sequence[str] = (
     "loss_smoothed",
     "validation_loss",
     "validation_psnr",
+    "revived",
 )
 Row = dict[str, float | int | None]
 

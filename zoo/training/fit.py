@@ -39,6 +39,7 @@ def fit(
     weight_decay: float = 0.0,
     clip_norm: float | None = 1.0,
     ema: float = 0.99,
+    revive: bool = False,
     validate_every: int = 1000,
     validation_images: int = 16,
     validation_side: int = 256,
@@ -66,6 +67,8 @@ def fit(
         optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw", "muon".
         learning_rate, schedule: The peak of the steplength; "constant", "step", "halving", "cosine" or a Schedule.
         weight_decay, clip_norm, ema: See :func:`zoo.training.optimizers.make_optimizer`.
+        revive: At each validation, give features that no validation image wakes up a new start
+            (:func:`zoo.training.dormant.revive`).
         validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
         seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
         progress: Show a progress bar on standard error.
@@ -129,6 +132,7 @@ def fit(
         learning_rate=learning_rate,
         batch=batch,
         replicas=strategy.num_replicas_in_sync if strategy is not None else 1,
+        revive=seed if revive else None,
         progress=progress,
     )
     run.make_folder()

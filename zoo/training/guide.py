@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.errors import DivergenceError
 from zoo.training.curves import smoothed
+from zoo.training.dormant import revive
 from zoo.training.optimizers import Schedule
 from zoo.training.run import Run
 
@@ -33,6 +34,7 @@ class Guide(keras.callbacks.Callback):
         learning_rate: float,
         batch: int,
         replicas: int,
+        revive: int | None,
         progress: bool,
     ) -> None:
         super().__init__()
@@ -42,6 +44,7 @@ class Guide(keras.callbacks.Callback):
         index = np.arange(-(-count // replicas) * replicas) % count
         self.validation = tuple(keras.tree.map_structure(lambda array: array[index], part) for part in validation)
         self.validate_every, self.learning_rate, self.batch = max(ROUND, validate_every), learning_rate, batch
+        self.revive = revive
         self.earlier = run.history.minutes
         self.started = time.monotonic()
         self.smoothed = run.history.rows[-1]["loss_smoothed"] if run.history.rows else None
@@ -56,6 +59,8 @@ class Guide(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.start()
+        if self.run.step == 0:
+            self._revive()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.stop()
@@ -89,15 +94,25 @@ class Guide(keras.callbacks.Callback):
             "loss_smoothed": self.smoothed,
             "validation_loss": None,
             "validation_psnr": None,
+            "revived": None,
         }
         run.history.rows.append(row)
         if run.step % self.validate_every < ROUND or run.spent:
             row["validation_loss"], row["validation_psnr"] = self._validate()
+            # Towards the end the steps are too short to teach a feature that starts again.
+            if run.progress < 0.75:
+                row["revived"] = self._revive()
             run.checkpoint(self.model)
         psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
         self.bar.update(
             self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
         )
+
+    def _revive(self) -> int | None:
+        if self.revive is None:
+            return None
+        seed = (self.revive, self.run.step)
+        return revive(self.model, self.validation[0], seed=seed, batch_size=self.replicas)
 
     def _validate(self) -> tuple[float, float]:
         """Measure the averaged weights, and keep them if they are the best; the model goes on with the raw ones."""

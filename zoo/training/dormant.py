@@ -1,0 +1,79 @@
+"""Dormant features: ReLUs that no image wakes up any more, found and given another start.
+
+A ReLU whose input has drifted below zero everywhere has no gradient, and never comes back: the network keeps its size
+and loses its depth, and the loss alone does not tell. Long runs at large steplengths lose whole residual blocks so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+def dormant(model: keras.Model, inputs: Any, batch_size: int = 1) -> dict[str, np.ndarray]:
+    """For each ReLU behind a convolution and in front of convolutions alone: which features are zero everywhere.
+
+    Args:
+        model: A functional model.
+        inputs: Images (n, h, w, c), or [images, sigma (n, 1)].
+
+    Returns:
+        Masks, bool (features,), by the name of the convolution.
+    """
+    places = [place for layer in model.layers if (place := _place(layer)) is not None]
+    if not places:
+        return {}
+    probe = keras.Model(model.inputs, [relu.output for _, relu, _ in places])
+    highest: list[np.ndarray] | None = None
+    for i in range(0, len(keras.tree.flatten(inputs)[0]), batch_size):
+        part = keras.tree.map_structure(lambda array, i=i: array[i : i + batch_size], inputs)
+        found = keras.tree.flatten(probe(part, training=False))
+        tops = [np.asarray(keras.ops.convert_to_numpy(keras.ops.max(x, axis=(0, 1, 2))), np.float32) for x in found]
+        highest = tops if highest is None else [np.maximum(a, b) for a, b in zip(highest, tops, strict=True)]
+    return {conv.name: top <= 0 for (conv, _, _), top in zip(places, highest or [], strict=True)}
+
+
+def revive(model: keras.Model, inputs: Any, *, seed: int | tuple[int, ...], batch_size: int = 1) -> int:
+    """Give dormant features new random weights, and zeros where they are read, so that the output stays the same.
+
+    That is the recycling of Sokar et al. 2023 ("The Dormant Neuron Phenomenon in Deep Reinforcement Learning",
+    section 5), for features that are dormant altogether.
+
+    Returns:
+        How many there were.
+    """
+    rng, count = np.random.default_rng(seed), 0
+    for name, mask in dormant(model, inputs, batch_size).items():
+        if not mask.any():
+            continue
+        conv, _, readers = _place(model.get_layer(name)) or (None, None, [])
+        assert conv is not None
+        kernel, bias = conv.get_weights()
+        deviation = np.sqrt(2 / np.prod(kernel.shape[:3]))  # He et al. 2015
+        kernel[..., mask] = rng.normal(0, deviation, kernel[..., mask].shape)
+        bias[mask] = 0
+        conv.set_weights([kernel, bias])
+        for reader in readers:
+            weights = reader.get_weights()
+            weights[0][:, :, mask] = 0
+            reader.set_weights(weights)
+        count += int(mask.sum())
+    return count
+
+
+def _place(layer: keras.layers.Layer) -> tuple[Any, Any, list[Any]] | None:
+    """A convolution with a bias, the ReLU that alone reads it, and the convolutions that alone read that."""
+    readers = _readers(layer)
+    if type(layer) is not keras.layers.Conv2D or not layer.use_bias or len(readers) != 1:
+        return None
+    relu = readers[0]
+    behind = _readers(relu)
+    if type(relu) is not keras.layers.ReLU or not behind or any(type(x) is not keras.layers.Conv2D for x in behind):
+        return None
+    return layer, relu, behind
+
+
+def _readers(layer: keras.layers.Layer) -> list[Any]:
+    return [node.operation for node in layer._outbound_nodes]
