@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.card import card, data_line
-from export.onnx_file import to_onnx, zoo_version
+from export.deliver import version
+from export.onnx_file import write_entry_model
 from export.parity import as_float32
 from zoo.architectures import build
 from zoo.architectures.accounting import account
@@ -71,13 +72,13 @@ def publish(
         data, weights = _plain(training_data, "training_data"), sha256(temporary / WEIGHTS_FILE)
         facts = {
             "name": name,
-            "version": zoo_version(),
+            "version": version("denoise-zoo"),
             "license": license,
             "training_data": data_line(data),
             "noise": noise,
             "weights_sha256": weights,
         }
-        to_onnx(rebuilt, temporary / ONNX_FILE, metadata=facts)
+        write_entry_model(rebuilt, temporary / ONNX_FILE, facts)
         accounting = account(rebuilt)
         entry = Pretrained(
             name=name,

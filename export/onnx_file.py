@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import metadata as installed
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
+from export.deliver import deliver_file, version
+from export.guide import Facts, onnx_page
 from export.parity import Parity, check_parity
+from export.runtimes import INPUTS, IO, OUTPUT
 from zoo.architectures.accounting import account
-from zoo.atomic import file_beside
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     import keras
     import onnx
 
-IMAGE, SIGMA, OUTPUT = "image", "sigma", "denoised"
-OPSET = 18  # Pad with axes; what runtimes of the last years know
+OPSET = 18  # what runtimes of the last years know
+Layout = Literal["nhwc", "nchw"]
 
 
 def to_onnx(
     model: keras.Model,
     path: str | os.PathLike[str],
     *,
+    layout: Layout = "nhwc",
+    io: IO = "float32",
     metadata: Mapping[str, str] | None = None,
     opset: int = OPSET,
 ) -> Parity:
@@ -31,21 +35,52 @@ def to_onnx(
 
     Input ``image`` float32 [n, height, width, C] in [0, 1], any n, height, width ≥ 1; for a model that takes the noise
     level also ``sigma`` float32 [n, 1] on the same scale. Output ``denoised`` like the image, not clipped. Works under
-    any Keras backend; a model in mixed precision is written, and compared, in float32.
+    any Keras backend; a model in mixed precision is written, and compared, in float32. Beside the file come PATH.json,
+    the report of the comparison, and PATH.md, how to use the file from Python and C++.
 
     Args:
         model: A functional model of layers that the zoo knows (export/onnx_layers.py).
         path: The file; one that is there already is replaced, when all is well.
-        metadata: Facts to go into the file, beside what is read from the model: layout, range, halo, multiple_of.
+        layout: "nhwc", or "nchw" for images [n, C, height, width].
+        io: "float32", or "uint8" for images of 0 to 255 on both sides: scaling, rounding and clipping are then part of
+            the graph, and sigma is on that scale.
+        metadata: Facts to go into the file, beside what is read from the model and found in the comparison.
         opset: Of ONNX, from 18 on.
 
     Returns:
         What the comparison found.
 
     Raises:
-        ParityError: The file would differ from Keras; nothing is written. UsageError: An unknown layer, opset or path.
-        MissingExtraError: ``onnx`` is not installed.
+        ParityError: The file would differ from Keras; nothing is written. UsageError: An unknown layer, layout, io,
+            opset or path. MissingExtraError: ``onnx`` is not installed.
     """
+    proto = onnx_model(model, layout=layout, io=io, metadata=metadata, opset=opset)
+    return deliver_file(
+        model,
+        path,
+        lambda place: save(proto, place),
+        ending=".onnx",
+        guide=onnx_page(Facts.of(model, metadata, io=io, layout=layout), "ONNX", Path(path).name),
+        facts={"format": "onnx", "layout": layout, "io": io, "opset": opset, "nodes": len(proto.graph.node)},
+        finish=lambda place, parity: save(with_facts(proto, parity_facts(parity)), place),
+    )
+
+
+def write_entry_model(model: keras.Model, path: Path, metadata: Mapping[str, str]) -> Parity:
+    """The ONNX file of an entry, alone."""
+    save(onnx_model(model, metadata=metadata), path)
+    return check_parity(model, path)
+
+
+def onnx_model(
+    model: keras.Model,
+    *,
+    layout: Layout = "nhwc",
+    io: IO = "float32",
+    metadata: Mapping[str, str] | None = None,
+    opset: int = OPSET,
+) -> onnx.ModelProto:
+    """A model as ONNX, checked, in memory. Arguments and errors as of :func:`to_onnx`."""
     try:
         import onnx
     except ModuleNotFoundError as error:
@@ -53,22 +88,40 @@ def to_onnx(
     known = onnx.defs.onnx_opset_version()
     if isinstance(opset, bool) or not isinstance(opset, int) or not OPSET <= opset <= known:
         raise UsageError(f"opset={opset!r}; expected a number from {OPSET} to {known}")
-    proto = _proto(model, opset)
+    if layout not in get_args(Layout) or io not in get_args(IO):
+        raise UsageError(f"layout={layout!r}, io={io!r}; expected 'nhwc' or 'nchw', and 'float32' or 'uint8'")
+    proto = _proto(model, layout, io, opset)
     facts = account(model)
-    known_facts = {
-        "layout": "NHWC, float32",
-        "range": "[0, 1], not clipped on either side",
+    described = {
+        "layout": f"{layout.upper()}, {io}",
+        "range": "0 to 255, rounded and clipped" if io == "uint8" else "[0, 1], not clipped on either side",
         "halo": str(facts.halo),
         "multiple_of": str(facts.multiple_of),
     }
-    onnx.helper.set_model_props(proto, known_facts | dict(metadata or {}))
+    with_facts(proto, described | dict(metadata or {}))
     onnx.checker.check_model(proto, full_check=True)
-    with file_beside(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString(deterministic=True))
-        return check_parity(model, temporary)
+    return proto
 
 
-def _proto(model: keras.Model, opset: int) -> onnx.ModelProto:
+def with_facts(proto: onnx.ModelProto, facts: Mapping[str, str]) -> onnx.ModelProto:
+    """The same model, with more metadata."""
+    import onnx
+
+    onnx.helper.set_model_props(proto, {prop.key: prop.value for prop in proto.metadata_props} | dict(facts))
+    return proto
+
+
+def parity_facts(parity: Parity) -> dict[str, str]:
+    """What a comparison found, as metadata."""
+    return {"parity_max_abs": f"{parity.max_abs:.3g}", "parity_mean_abs": f"{parity.mean_abs:.3g}"}
+
+
+def save(proto: onnx.ModelProto, path: Path) -> None:
+    """The same model gives the same bytes."""
+    path.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _proto(model: keras.Model, layout: Layout, io: IO, opset: int) -> onnx.ModelProto:
     import onnx
     from onnx import TensorProto, helper
 
@@ -79,12 +132,16 @@ def _proto(model: keras.Model, opset: int) -> onnx.ModelProto:
             f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected an image, "
             "perhaps the noise level, and one output"
         )
-    graph = convert(model, image=IMAGE, sigma=SIGMA, output=OUTPUT)
-    shape = ["n", "height", "width", model.inputs[0].shape[-1]]
-    inputs = [helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, shape)]
+    image, sigma = INPUTS
+    graph = convert(
+        model, image=image, sigma=sigma, output=OUTPUT, channels_last=layout == "nhwc", eight_bits=io == "uint8"
+    )
+    channels, kind = model.inputs[0].shape[-1], TensorProto.UINT8 if io == "uint8" else TensorProto.FLOAT
+    shape = ["n", "height", "width", channels] if layout == "nhwc" else ["n", channels, "height", "width"]
+    inputs = [helper.make_tensor_value_info(image, kind, shape)]
     if len(model.inputs) > 1:
-        inputs.append(helper.make_tensor_value_info(SIGMA, TensorProto.FLOAT, ["n", 1]))
-    outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape)]
+        inputs.append(helper.make_tensor_value_info(sigma, TensorProto.FLOAT, ["n", 1]))
+    outputs = [helper.make_tensor_value_info(OUTPUT, kind, shape)]
     weights = [onnx.numpy_helper.from_array(values, name) for name, values in graph.weights.items()]
     opsets = [helper.make_opsetid("", opset)]
     return helper.make_model(
@@ -92,13 +149,5 @@ def _proto(model: keras.Model, opset: int) -> onnx.ModelProto:
         opset_imports=opsets,
         ir_version=helper.find_min_ir_version_for(opsets),
         producer_name="denoise-zoo",
-        producer_version=zoo_version(),
+        producer_version=version("denoise-zoo"),
     )
-
-
-def zoo_version() -> str:
-    """The version of the zoo that is installed; empty where it runs from its sources."""
-    try:
-        return installed.version("denoise-zoo")
-    except installed.PackageNotFoundError:
-        return ""

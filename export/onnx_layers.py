@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from zoo.errors import UsageError
 
@@ -68,16 +68,39 @@ class Graph:
         return free
 
 
-def convert(model: keras.Model, *, image: str, sigma: str, output: str) -> Graph:
-    """A functional model as a graph: ``image`` (n, height, width, C) [, ``sigma`` (n, 1)] → ``output``.
+def convert(
+    model: keras.Model, *, image: str, sigma: str, output: str, channels_last: bool = True, eight_bits: bool = False
+) -> Graph:
+    """A functional model as a graph: ``image`` [, ``sigma`` (n, 1)] → ``output``.
+
+    Args:
+        image, sigma, output: Their names.
+        channels_last: Images are (n, height, width, C); otherwise (n, C, height, width).
+        eight_bits: Images are uint8, and the noise level is on their scale; otherwise float32 in [0, 1].
 
     Raises:
         UsageError: A layer without a function here, or one that is set to what its function does not do.
     """
     graph = Graph(taken=(image, sigma, output))
-    first = graph.node(f"{image}/channels_first", "Transpose", image, perm=[0, 3, 1, 2])
-    last = _walk(graph, model, [first, sigma])
-    graph.nodes.append(helper.make_node("Transpose", [last], [output], f"{output}/channels_last", perm=[0, 2, 3, 1]))
+    x, level = image, sigma
+    if channels_last:
+        x = graph.node(f"{image}/channels_first", "Transpose", x, perm=[0, 3, 1, 2])
+    if eight_bits:
+        x = graph.node(f"{image}/float", "Cast", x, to=TensorProto.FLOAT)
+        x = graph.node(f"{image}/scaled", "Mul", x, graph.weight(f"{image}/scale", 1 / 255))
+        if len(model.inputs) > 1:
+            level = graph.node(f"{sigma}/scaled", "Mul", sigma, graph.weight(f"{sigma}/scale", 1 / 255))
+    x = _walk(graph, model, [x, level])
+    if eight_bits:
+        x = graph.node(f"{output}/scaled", "Mul", x, graph.weight(f"{output}/scale", 255))
+        ends = graph.weight(f"{output}/black", 0), graph.weight(f"{output}/white", 255)
+        x = graph.node(f"{output}/clipped", "Clip", graph.node(f"{output}/rounded", "Round", x), *ends)
+        x = graph.node(f"{output}/eight_bits", "Cast", x, to=TensorProto.UINT8)
+    if channels_last:
+        last = helper.make_node("Transpose", [x], [output], f"{output}/channels_last", perm=[0, 2, 3, 1])
+    else:
+        last = helper.make_node("Identity", [x], [output], f"{output}/last")
+    graph.nodes.append(last)
     return graph
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import ParityError, UsageError
+from export.runtimes import Runner, runners
+from zoo.errors import ParityError
 from zoo.noise import Gaussian
 
 if TYPE_CHECKING:
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int, int]
 # (batch, height, width): the smallest, odd ones, several at once, larger than any tile's margin.
-SIZES: tuple[Size, ...] = ((1, 1, 1), (3, 7, 5), (2, 64, 64), (1, 65, 33), (1, 129, 257))
+SIZES: tuple[Size, ...] = ((1, 1, 1), (3, 7, 5), (1, 64, 64), (1, 65, 33), (3, 40, 97), (1, 129, 257))
 SIGMA = 25
 TOLERANCE = 1e-5
+
+# Half a step: what rounding to 8 bits changes at most.
+ROUNDING = 0.5 / 255
 
 Run = Callable[[list[np.ndarray]], np.ndarray]
 
@@ -62,44 +66,71 @@ def check_parity(
 
     Args:
         model: Takes an image (n, h, w, C), and the noise level (n, 1) if it has a second input.
-        artifact: An .onnx file, or the folder of a SavedModel, as written by this package.
+        artifact: What this package has written: a file, or a folder.
         sizes: (batch, height, width) of the images.
-        tolerance: The largest difference that is accepted anywhere; None measures only.
+        tolerance: The largest difference that is accepted anywhere, beside rounding where the artifact gives 8 bits;
+            None measures only.
 
     Raises:
         ParityError: The outputs differ by more, or in shape. UsageError: an artifact of unknown form.
     """
-    keras_model, other = _keras(as_float32(model)), _open(Path(artifact))
+    keras_model = _keras(as_float32(model))
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
-    differences, changes = [], []
-    for n, height, width in sizes:
-        inputs = [np.stack([noisy_scene(height, width, channels, seed) for seed in range(n)])]
-        if takes_sigma:
-            inputs.append(np.full((n, 1), SIGMA / 255, np.float32))
-        expected, found = keras_model(inputs), other(inputs)
-        if found.shape != expected.shape or found.dtype != np.float32:
-            raise ParityError(
-                f"the artifact gives {found.dtype} of shape {found.shape} for images of shape {inputs[0].shape}; "
-                f"expected float32 of shape {expected.shape}, as Keras does"
-            )
-        differences.append((found - expected).ravel())
-        changes.append((expected - inputs[0]).ravel())
-    difference, change = np.concatenate(differences).astype(np.float64), np.concatenate(changes)
+    found = [
+        _compared(keras_model, runner, sizes, channels, takes_sigma, tolerance, name)
+        for name, runner in runners(Path(artifact)).items()
+    ]
+    difference, change = (np.concatenate(parts) for parts in zip(*found, strict=True))
     error = float(np.square(difference).mean())
-    parity = Parity(
+    return Parity(
         max_abs=float(np.abs(difference).max()),
         mean_abs=float(np.abs(difference).mean()),
         psnr=-10 * math.log10(error) if error else math.inf,
         change_rms=float(np.sqrt(np.square(change, dtype=np.float64).mean())),
         sizes=tuple(sizes),
     )
+
+
+def _compared(
+    keras_model: Run,
+    runner: Runner,
+    sizes: Sequence[Size],
+    channels: int,
+    takes_sigma: bool,
+    tolerance: float | None,
+    name: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the artifact gives less what Keras gives, and what Keras changes in the image; all sizes in one row."""
+    differences, changes = [], []
+    for n, height, width in sizes:
+        inputs = [np.stack([noisy_scene(height, width, channels, seed) for seed in range(n)])]
+        if takes_sigma:
+            inputs.append(np.full((n, 1), SIGMA / 255, np.float32))
+        if runner.io == "uint8":
+            eight_bits = np.rint(np.clip(inputs[0], 0, 1) * 255).astype(np.uint8)
+            inputs[0] = eight_bits / np.float32(255)
+            output = runner.run([eight_bits, *(sigma * 255 for sigma in inputs[1:])])
+            expected = np.clip(keras_model(inputs), 0, 1)
+        else:
+            output, expected = runner.run(inputs), keras_model(inputs)
+        if output.shape != expected.shape or output.dtype != np.dtype(runner.io):
+            raise ParityError(
+                f"the artifact gives {output.dtype} of shape {output.shape} for images of shape {inputs[0].shape}; "
+                f"expected {runner.io} of shape {expected.shape}, as Keras does"
+            )
+        if runner.io == "uint8":
+            output = output / np.float32(255)
+        differences.append((output - expected).ravel().astype(np.float64))
+        changes.append((expected - inputs[0]).ravel())
+    difference = np.concatenate(differences)
+    allowed = math.inf if tolerance is None else tolerance + (ROUNDING if runner.io == "uint8" else 0)
     # So written, a NaN is refused as well.
-    if tolerance is not None and not parity.max_abs <= tolerance:
+    if not np.abs(difference).max() <= allowed:
         raise ParityError(
-            f"the artifact differs from its Keras model by {parity.max_abs:.2g}; expected at most {tolerance:g} (is a "
-            "layer exported wrongly, or the artifact older than the model?)"
+            f"the artifact ({name}) differs from its Keras model by {np.abs(difference).max():.2g}; expected at most "
+            f"{allowed:g} (is a layer exported wrongly, or the artifact older than the model?)"
         )
-    return parity
+    return difference, np.concatenate(changes)
 
 
 def noisy_scene(height: int, width: int, channels: int, seed: int) -> np.ndarray:
@@ -145,38 +176,5 @@ def _keras(model: keras.Model) -> Run:
     def run(inputs: list[np.ndarray]) -> np.ndarray:
         output = model(inputs if len(inputs) > 1 else inputs[0], training=False)
         return np.asarray(keras.ops.convert_to_numpy(output))
-
-    return run
-
-
-def _open(artifact: Path) -> Run:
-    if artifact.is_dir():
-        return _saved_model(artifact)
-    if artifact.is_file():
-        return _onnx(artifact)
-    raise UsageError(f"no artifact {str(artifact)!r}; expected an .onnx file or the folder of a SavedModel")
-
-
-def _onnx(path: Path) -> Run:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-    def run(inputs: list[np.ndarray]) -> np.ndarray:
-        return np.asarray(session.run(["denoised"], dict(zip(("image", "sigma"), inputs, strict=False)))[0])
-
-    return run
-
-
-def _saved_model(folder: Path) -> Run:
-    import tensorflow as tf
-
-    loaded = tf.saved_model.load(str(folder))
-    signature = loaded.signatures["serving_default"]
-
-    def run(inputs: list[np.ndarray]) -> np.ndarray:
-        feeds = {name: tf.constant(value) for name, value in zip(("image", "sigma"), inputs, strict=False)}
-        assert loaded is not None  # its variables live as long as it does
-        return signature(**feeds)["denoised"].numpy()
 
     return run

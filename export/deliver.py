@@ -1,0 +1,108 @@
+"""An artifact on its way to its place: written elsewhere, compared with Keras, and put there only if it agrees.
+
+With it go a report of the comparison, and a page on how to use it: FILE.json and FILE.md beside a file, parity.json and
+README.md in a folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib import metadata as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from export.parity import TOLERANCE, Parity, check_parity
+from zoo.atomic import file_beside, folder_beside
+
+if TYPE_CHECKING:
+    import keras
+
+REPORT, GUIDE = "parity.json", "README.md"
+# What the numbers may depend on.
+PACKAGES = ("denoise-zoo", "keras", "tensorflow", "onnx", "onnxruntime", "ai-edge-litert", "openvino")
+Finish = Callable[[Path, Parity], None]
+
+
+def deliver_file(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    write: Callable[[Path], None],
+    *,
+    ending: str,
+    guide: str,
+    tolerance: float | None = TOLERANCE,
+    facts: Mapping[str, Any] | None = None,
+    finish: Finish | None = None,
+) -> Parity:
+    """Make a file.
+
+    Args:
+        model: What it is made from.
+        path: Its place; a file that is there already is replaced.
+        write: Writes it to the path that it is given.
+        ending: Of its kind, such as ".onnx", by which it is opened for the comparison.
+        guide: The page on how to use it.
+        tolerance: See :func:`export.parity.check_parity`.
+        facts: More for the report, read when the comparison is done.
+        finish: Called with the written file and what the comparison found, for a last change to the file.
+
+    Raises:
+        ParityError: It differs from Keras; nothing is written.
+    """
+    path = Path(path)
+    # The file's own place is the first to be entered and so the last to be filled.
+    with (
+        file_beside(path) as place,
+        file_beside(path.with_name(path.name + ".md")) as page,
+        file_beside(path.with_name(path.name + ".json")) as report,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        artifact = Path(scratch) / f"model{ending}"
+        write(artifact)
+        parity = check_parity(model, artifact, tolerance=tolerance)
+        if finish is not None:
+            finish(artifact, parity)
+        page.write_text(guide, encoding="utf-8")
+        report.write_text(_report(parity, facts), encoding="utf-8")
+        shutil.copyfile(artifact, place)
+    return parity
+
+
+def deliver_folder(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    write: Callable[[Path], None],
+    *,
+    guide: str,
+    tolerance: float | None = TOLERANCE,
+    facts: Mapping[str, Any] | None = None,
+) -> Parity:
+    """Make a folder, as :func:`deliver_file` makes a file; an older export or an empty folder is replaced."""
+    with folder_beside(path, mine=lambda found: (found / REPORT).is_file()) as folder:
+        write(folder)
+        parity = check_parity(model, folder, tolerance=tolerance)
+        (folder / GUIDE).write_text(guide, encoding="utf-8")
+        (folder / REPORT).write_text(_report(parity, facts), encoding="utf-8")
+    return parity
+
+
+def _report(parity: Parity, facts: Mapping[str, Any] | None) -> str:
+    content = dataclasses.asdict(parity) | dict(facts or {})
+    if math.isinf(parity.psnr):
+        content["psnr"] = None  # JSON has no infinity
+    content["versions"] = {name: found for name in PACKAGES if (found := version(name))}
+    return json.dumps(content, indent=1) + "\n"
+
+
+def version(package: str) -> str:
+    """The version of a package that is installed; empty where there is none, or it runs from its sources."""
+    try:
+        return installed.version(package)
+    except installed.PackageNotFoundError:
+        return ""
