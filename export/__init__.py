@@ -7,20 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from export.entry import publish
+    from export.litert import to_litert
     from export.onnx_file import to_onnx
+    from export.onnx_fp16 import to_onnx_fp16
+    from export.onnx_int8 import to_onnx_int8
+    from export.openvino import to_openvino
     from export.parity import Parity, check_parity
     from export.saved_model import to_saved_model
+    from export.triton import to_triton
 
 # Imported when asked for: `import export` needs none of the packages that the formats need.
 _PUBLIC = {
     "Parity": "export.parity",
     "check_parity": "export.parity",
     "publish": "export.entry",
+    "to_litert": "export.litert",
     "to_onnx": "export.onnx_file",
+    "to_onnx_fp16": "export.onnx_fp16",
+    "to_onnx_int8": "export.onnx_int8",
+    "to_openvino": "export.openvino",
     "to_saved_model": "export.saved_model",
+    "to_triton": "export.triton",
 }
 
-__all__ = ["Parity", "check_parity", "publish", "to_onnx", "to_saved_model"]
+__all__ = [
+    "Parity",
+    "check_parity",
+    "publish",
+    "to_litert",
+    "to_onnx",
+    "to_onnx_fp16",
+    "to_onnx_int8",
+    "to_openvino",
+    "to_saved_model",
+    "to_triton",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zoo.noise import noise_from_name
@@ -96,7 +96,7 @@ def _data(entry: Pretrained) -> str:
     return text
 
 
-def data_line(data: dict[str, Any]) -> str:
+def data_line(data: Mapping[str, Any]) -> str:
     """Name, size and licences of the training data, in one line."""
     size = [f"{data['images']} images"] if "images" in data else []
     size += [f"{data['megapixels']:g} megapixels"] if "megapixels" in data else []

@@ -70,14 +70,7 @@ def publish(
     with folder_beside(folder, mine=lambda found: (found / ENTRY_FILE).is_file()) as temporary:
         rebuilt = _rebuild(as_float32(model), architecture, config, temporary / WEIGHTS_FILE)
         data, weights = _plain(training_data, "training_data"), sha256(temporary / WEIGHTS_FILE)
-        facts = {
-            "name": name,
-            "version": version("denoise-zoo"),
-            "license": license,
-            "training_data": data_line(data),
-            "noise": noise,
-            "weights_sha256": weights,
-        }
+        facts = _onnx_facts(name, noise, license, data, weights)
         write_entry_model(rebuilt, temporary / ONNX_FILE, facts)
         accounting = account(rebuilt)
         entry = Pretrained(
@@ -108,6 +101,22 @@ def rescore(entry: Pretrained, scores: Sequence[Mapping[str, Any]]) -> Pretraine
     entry = dataclasses.replace(entry, scores=[_plain(row, "scores") for row in scores])
     _write(entry)
     return entry
+
+
+def onnx_facts(entry: Pretrained) -> dict[str, str]:
+    """What an exported file says of the entry that it was made from."""
+    return _onnx_facts(entry.name, entry.noise, entry.license, entry.training_data, entry.files[WEIGHTS_FILE])
+
+
+def _onnx_facts(name: str, noise: str, license: str, data: Mapping[str, Any], weights: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "version": version("denoise-zoo"),
+        "license": license,
+        "training_data": data_line(data),
+        "noise": noise,
+        "weights_sha256": weights,
+    }
 
 
 def _write(entry: Pretrained) -> None:

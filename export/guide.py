@@ -28,6 +28,16 @@ class Facts:
         name = (metadata or {}).get("name", f"{model.name}")
         return cls(name, model.inputs[0].shape[-1], len(model.inputs) > 1, io, layout)
 
+    @property
+    def mode(self) -> str:
+        """Pillow's name for such images."""
+        return "L" if self.channels == 1 else "RGB"
+
+    @property
+    def level(self) -> str:
+        """Noise of sigma 25 on the image's scale, in code."""
+        return "25" if self.io == "uint8" else "25 / 255"
+
 
 def interface(facts: Facts) -> str:
     """What goes in and comes out, in words."""
@@ -45,34 +55,40 @@ def interface(facts: Facts) -> str:
 
 def python_onnx(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
-    mode = "L" if facts.channels == 1 else "RGB"
-    lines = [
-        "import sys",
-        "",
-        "import numpy as np",
-        "import onnxruntime",
-        "from PIL import Image",
-        "",
-        f'session = onnxruntime.InferenceSession("{file}")',
-        f'image = np.asarray(Image.open(sys.argv[1]).convert("{mode}"))',
-    ]
+    return (
+        "import sys\n\nimport numpy as np\nimport onnxruntime\nfrom PIL import Image\n\n"
+        f'session = onnxruntime.InferenceSession("{file}")\n'
+        f"{_feeds(facts)}"
+        '(denoised,) = session.run(["denoised"], feeds)\n'
+        f"{_saved(facts)}"
+    )
+
+
+def _feeds(facts: Facts) -> str:
+    """Lines that read a picture into ``feeds``."""
     batch = "image[None, :, :, None]" if facts.channels == 1 else "image[None]"
     if facts.layout == "nchw":
         batch = "image[None, None]" if facts.channels == 1 else "image.transpose(2, 0, 1)[None]"
-    lines.append(f'feeds = {{"image": {batch}{"" if facts.io == "uint8" else " / np.float32(255)"}}}')
+    scale = "" if facts.io == "uint8" else " / np.float32(255)"
+    lines = [
+        f'image = np.asarray(Image.open(sys.argv[1]).convert("{facts.mode}"))',
+        f'feeds = {{"image": {batch}{scale}}}',
+    ]
     if facts.takes_sigma:
-        level = "25" if facts.io == "uint8" else "25 / 255"
-        lines.append(f'feeds["sigma"] = np.array([[{level}]], np.float32)  # the noise of your pictures')
-    lines.append('(denoised,) = session.run(["denoised"], feeds)')
-    single = {"nhwc": "denoised[0]", "nchw": "denoised[0].transpose(1, 2, 0)"}[facts.layout]
-    if facts.channels == 1:
-        single = {"nhwc": "denoised[0, :, :, 0]", "nchw": "denoised[0, 0]"}[facts.layout]
-    if facts.io == "uint8":
-        lines.append(f"Image.fromarray({single}).save(sys.argv[2])")
-    else:
-        lines.append(f"pixels = np.rint(np.clip({single}, 0, 1) * 255).astype(np.uint8)")
-        lines.append("Image.fromarray(pixels).save(sys.argv[2])")
+        lines.append(f'feeds["sigma"] = np.array([[{facts.level}]], np.float32)  # the noise of your pictures')
     return "\n".join(lines) + "\n"
+
+
+def _saved(facts: Facts) -> str:
+    """Lines that write ``denoised`` to a picture."""
+    first = {"nhwc": "denoised[0]", "nchw": "denoised[0].transpose(1, 2, 0)"}[facts.layout]
+    if facts.channels == 1:
+        first = {"nhwc": "denoised[0, :, :, 0]", "nchw": "denoised[0, 0]"}[facts.layout]
+    if facts.io == "uint8":
+        return f"Image.fromarray({first}).save(sys.argv[2])\n"
+    return (
+        f"pixels = np.rint(np.clip({first}, 0, 1) * 255).astype(np.uint8)\nImage.fromarray(pixels).save(sys.argv[2])\n"
+    )
 
 
 def cpp_onnx(facts: Facts, file: str) -> str:
@@ -82,7 +98,7 @@ def cpp_onnx(facts: Facts, file: str) -> str:
     inputs, names = "&image, 1", '{"image"}'
     sigma = ""
     if facts.takes_sigma:
-        level = "25.0f" if facts.io == "uint8" else "25.0f / 255"
+        level = facts.level.replace("25", "25.0f", 1)
         sigma = (
             f"  float level = {level};\n  std::array<int64_t, 2> one{{1, 1}};\n"
             "  Ort::Value sigma = Ort::Value::CreateTensor<float>(memory, &level, 1, one.data(), 2);\n"
@@ -112,9 +128,71 @@ def cpp_onnx(facts: Facts, file: str) -> str:
     )
 
 
-def page(facts: Facts, what: str, *programs: tuple[str, str, str]) -> str:
+def python_saved_model(facts: Facts, version: str) -> str:
+    """A Python program that denoises a picture: program IN OUT."""
+    sigma = ", sigma=tf.constant([[25.0]])" if facts.takes_sigma else ""
+    return (
+        "import sys\n\nimport tensorflow as tf\n\n"
+        f'model = tf.saved_model.load("{version}")\n'
+        "content = tf.constant([tf.io.read_file(sys.argv[1]).numpy()])\n"
+        f'denoised = model.signatures["encoded"](image_bytes=content{sigma})["denoised_bytes"]\n'
+        "tf.io.write_file(sys.argv[2], denoised[0])  # a PNG\n"
+    )
+
+
+def python_triton(facts: Facts) -> str:
+    """A Python program that asks a server on this machine: program IN OUT."""
+    kind, scale = ("UINT8", "") if facts.io == "uint8" else ("FP32", " / np.float32(255)")
+    batch = "image[None, :, :, None]" if facts.channels == 1 else "image[None]"
+    lines = [
+        "import sys\n\nimport numpy as np\nimport tritonclient.grpc as triton\nfrom PIL import Image\n",
+        f'image = np.asarray(Image.open(sys.argv[1]).convert("{facts.mode}"))',
+        f"batch = {batch}{scale}",
+        f'inputs = [triton.InferInput("image", batch.shape, "{kind}")]',
+        "inputs[0].set_data_from_numpy(batch)",
+    ]
+    if facts.takes_sigma:
+        lines.append('inputs.append(triton.InferInput("sigma", [1, 1], "FP32"))')
+        lines.append(f"inputs[1].set_data_from_numpy(np.array([[{facts.level}]], np.float32))")
+    lines.append(f'answer = triton.InferenceServerClient("localhost:8001").infer("{facts.name}", inputs)')
+    lines.append('denoised = answer.as_numpy("denoised")')
+    return "\n".join(lines) + "\n" + _saved(facts)
+
+
+def python_openvino(facts: Facts, file: str) -> str:
+    """A Python program that denoises a picture: program IN OUT."""
+    return (
+        "import sys\n\nimport numpy as np\nimport openvino\nfrom PIL import Image\n\n"
+        f'model = openvino.Core().compile_model("{file}", "AUTO")\n'
+        f"{_feeds(facts)}"
+        'denoised = model(feeds)["denoised"]\n'
+        f"{_saved(facts)}"
+    )
+
+
+def python_litert(facts: Facts, file: str) -> str:
+    """A Python program that denoises a picture: program IN OUT."""
+    return (
+        "import sys\n\nimport numpy as np\n"
+        "from ai_edge_litert.interpreter import Interpreter\nfrom PIL import Image\n\n"
+        f'model = Interpreter("{file}")\n'
+        f"{_feeds(facts)}"
+        "for part in model.get_input_details():\n"
+        '    name = "sigma" if "sigma" in part["name"] else "image"\n'
+        '    model.resize_tensor_input(part["index"], feeds[name].shape)\n'
+        "model.allocate_tensors()\n"
+        "for part in model.get_input_details():\n"
+        '    name = "sigma" if "sigma" in part["name"] else "image"\n'
+        '    model.set_tensor(part["index"], feeds[name])\n'
+        "model.invoke()\n"
+        'denoised = model.get_tensor(model.get_output_details()[0]["index"])\n'
+        f"{_saved(facts)}"
+    )
+
+
+def page(facts: Facts, what: str, *programs: tuple[str, str, str], note: str = "") -> str:
     """The page. Programs: (title, language of the block, code)."""
-    parts = [f"# {facts.name}: {what}", interface(facts)]
+    parts = [f"# {facts.name}: {what}", interface(facts), *([note] if note else [])]
     parts += [f"## {title}\n\n```{language}\n{code}```" for title, language, code in programs]
     parts.append("How it compares with the model that it was made from stands in the report beside it.")
     return "\n\n".join(parts) + "\n"

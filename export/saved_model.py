@@ -1,29 +1,43 @@
-"""``to_saved_model``: a Keras model as a TensorFlow SavedModel with a signature that can be read."""
+"""``to_saved_model``: a Keras model as TensorFlow Serving takes it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from export.parity import Parity, as_float32, check_parity
-from zoo.atomic import folder_beside
+from export.deliver import deliver_folder
+from export.guide import Facts, page, python_saved_model
+from export.parity import Parity, as_float32, noisy_scene
+from export.runtimes import png
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     import keras
 
+VERSION = "1"
+WARM_UP = "tf_serving_warmup_requests"
 
-def to_saved_model(model: keras.Model, path: str | os.PathLike[str]) -> Parity:
-    """Write a model as a SavedModel, once it has been compared with Keras on several sizes.
 
-    Signature ``serving_default``: ``image`` float32 [n, height, width, C] in [0, 1], any n, height, width ≥ 1, and for
-    a model that takes the noise level also ``sigma`` float32 [n, 1] on the same scale → ``denoised`` like the image,
-    not clipped.
+def to_saved_model(
+    model: keras.Model, path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None
+) -> Parity:
+    """Write a model as a SavedModel in the folders of TensorFlow Serving: PATH/1, with requests that warm it up.
+
+    Signatures, each compared with Keras on several sizes; any n, height, width ≥ 1:
+
+    - ``serving_default``: ``image`` float32 [n, height, width, C] in [0, 1] → ``denoised`` like it, not clipped;
+    - ``uint8``: ``image`` uint8 [n, height, width, C] → ``denoised`` like it;
+    - ``encoded``: ``image_bytes`` string [n], the contents of JPEG, PNG or BMP files of whatever sizes (an orientation
+      in their EXIF is not looked at) → ``denoised_bytes`` string [n], of PNG files.
+
+    For a model that takes the noise level, each also takes ``sigma`` float32 [n, 1], on the scale of its image.
 
     Args:
         model: A functional model.
-        path: The folder; an empty one or another SavedModel is replaced, when all is well.
+        path: The folder, best called as the model is to be called; an empty one or an older export is replaced.
+        metadata: Facts on the model; its "name" goes into the warm-up.
 
     Returns:
         What the comparison found.
@@ -35,31 +49,92 @@ def to_saved_model(model: keras.Model, path: str | os.PathLike[str]) -> Parity:
     """
     try:
         import keras
-        import tensorflow as tf
+        import tensorflow  # noqa: F401
     except ModuleNotFoundError as error:
-        raise MissingExtraError("exporting a SavedModel", "train") from error
+        raise MissingExtraError("exporting a SavedModel", "export") from error
     if (backend := keras.backend.backend()) != "tensorflow":
         raise UsageError(
             f"a SavedModel is written by TensorFlow, and Keras runs on {backend}; set KERAS_BACKEND=tensorflow "
             "(weights load on every backend)"
         )
+    facts = Facts.of(model, metadata)
+
+    def write(folder: Path) -> None:
+        write_saved_model(model, folder / VERSION)
+        _write_warm_up(folder / VERSION, facts)
+
+    guide = page(
+        facts,
+        "SavedModel",
+        ("TensorFlow Serving", "sh", f'tensorflow_model_server --model_name={facts.name} --model_base_path="$PWD"\n'),
+        ("Python (TensorFlow)", "python", python_saved_model(facts, VERSION)),
+        note="Three signatures: `serving_default` as above; `uint8`, the same with 8-bit images; `encoded`, from the "
+        "contents of JPEG or PNG files to those of PNG files.",
+    )
+    return deliver_folder(model, path, write, guide=guide, facts={"format": "saved-model"})
+
+
+def write_saved_model(model: keras.Model, folder: Path) -> None:
+    """The SavedModel alone."""
+    import keras
+    import tensorflow as tf
+
     model = as_float32(model)
-    specs = [
-        tf.TensorSpec(tensor.shape, tf.float32, name)
-        for tensor, name in zip(model.inputs, ("image", "sigma"), strict=False)
-    ]
-    archive = keras.export.ExportArchive()
-    archive.track(model)
+    channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
+    sigmas = [tf.TensorSpec((None, 1), tf.float32, "sigma")] if takes_sigma else []
+
+    def images(dtype: Any) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec((None, None, None, channels), dtype, "image"), *sigmas]
 
     def denoise(image: tf.Tensor, *sigma: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"denoised": model([image, *sigma] if sigma else image, training=False)}
 
-    # The first endpoint becomes the signature "serving_default".
-    archive.add_endpoint("denoise", denoise, input_signature=specs)
-    with folder_beside(path, mine=_is_saved_model) as temporary:
-        archive.write_out(str(temporary), verbose=False)
-        return check_parity(model, temporary)
+    def eight_bits(image: tf.Tensor, *sigma: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = denoise(tf.cast(image, tf.float32) / 255, *(level / 255 for level in sigma))["denoised"]
+        return {"denoised": tf.cast(tf.clip_by_value(tf.round(found * 255), 0, 255), tf.uint8)}
+
+    def encoded(image_bytes: tf.Tensor, *sigma: tf.Tensor) -> dict[str, tf.Tensor]:
+        def single(item: tuple[tf.Tensor, ...]) -> tf.Tensor:
+            pixels = tf.io.decode_image(item[0], channels=channels, expand_animations=False)
+            return tf.io.encode_png(eight_bits(pixels[tf.newaxis], *(s[tf.newaxis] for s in item[1:]))["denoised"][0])
+
+        return {"denoised_bytes": tf.map_fn(single, (image_bytes, *sigma), fn_output_signature=tf.string)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    # The first endpoint is the signature "serving_default", too.
+    archive.add_endpoint("denoise", denoise, input_signature=images(tf.float32))
+    archive.add_endpoint("uint8", eight_bits, input_signature=images(tf.uint8))
+    bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
+    archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
+    archive.write_out(str(folder), verbose=False)
 
 
-def _is_saved_model(folder: Path) -> bool:
-    return (folder / "saved_model.pb").is_file()
+def _write_warm_up(folder: Path, facts: Facts) -> None:
+    """Requests that TensorFlow Serving answers before it says that it is ready: its first user need not wait."""
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the warm-up of a SavedModel", "export") from error
+    import numpy as np
+    import tensorflow as tf
+
+    image = np.clip(noisy_scene(64, 64, facts.channels, 0), 0, 1)
+    pixels = np.rint(image * 255).astype(np.uint8)
+    requests = {
+        "serving_default": {"image": image[np.newaxis]},
+        "uint8": {"image": pixels[np.newaxis]},
+        "encoded": {"image_bytes": np.array([png(pixels)])},
+    }
+    (folder / "assets.extra").mkdir()
+    with tf.io.TFRecordWriter(str(folder / "assets.extra" / WARM_UP)) as writer:
+        for signature, feeds in requests.items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name, request.model_spec.signature_name = facts.name, signature
+            if facts.takes_sigma:
+                level = 25 / 255 if signature == "serving_default" else 25
+                feeds = {**feeds, "sigma": np.array([[level]], np.float32)}
+            for name, value in feeds.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())

@@ -43,7 +43,7 @@ def test_a_keras_file_becomes_onnx(zoo, model, file, tmp_path):
 
 def test_a_keras_file_becomes_a_saved_model(zoo, model, file, tmp_path):
     assert zoo("export", file, "--to", "saved-model", "-o", tmp_path / "saved").status == 0
-    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    loaded = tf.saved_model.load(str(tmp_path / "saved" / "1"))
     out = loaded.signatures["serving_default"](image=tf.constant(IMAGE))["denoised"]
     np.testing.assert_allclose(out, model(IMAGE).numpy(), atol=1e-5)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +23,7 @@ def test_signature_and_values(small: Small, tmp_path: Path, takes_sigma: bool) -
     parity = to_saved_model(model, tmp_path / "saved")
     assert parity.max_abs <= 1e-5 and parity.change_rms > 0.01
     assert os.listdir(tmp_path) == ["saved"]
-    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    loaded = tf.saved_model.load(str(tmp_path / "saved" / "1"))
     signature = loaded.signatures["serving_default"]
     wanted = {"image": [None, None, None, 3]} | ({"sigma": [None, 1]} if takes_sigma else {})
     assert {name: spec.shape.as_list() for name, spec in signature.structured_input_signature[1].items()} == wanted
@@ -52,7 +54,51 @@ def test_mismatch_leaves_nothing(tiny: keras.Model, tmp_path: Path, monkeypatch:
     def differs(*_: object) -> None:
         raise ParityError("differs")
 
-    monkeypatch.setattr("export.saved_model.check_parity", differs)
+    monkeypatch.setattr("export.deliver.check_parity", differs)
     with pytest.raises(ParityError):
         to_saved_model(tiny, tmp_path / "saved")
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_eight_bits_and_files(small: Small, tmp_path: Path, channels: int) -> None:
+    model = small("resnet", channels=channels, takes_sigma=channels == 3)
+    to_saved_model(model, tmp_path / "saved")
+    signatures = tf.saved_model.load(str(tmp_path / "saved" / "1")).signatures
+    images = [np.random.default_rng(i).integers(0, 256, (9 + i, 20 - i, channels), np.uint8) for i in range(2)]
+    levels = [[10.0], [40.0]]
+    contents = tf.constant([tf.io.encode_png(image).numpy() for image in images])
+    sigma = {"sigma": tf.constant(levels)} if channels == 3 else {}
+    found = signatures["encoded"](image_bytes=contents, **sigma)["denoised_bytes"].numpy()
+    for image, level, content in zip(images, levels, found, strict=True):
+        one = {"sigma": tf.constant([level])} if channels == 3 else {}
+        single = signatures["uint8"](image=tf.constant(image[None]), **one)["denoised"].numpy()[0]
+        np.testing.assert_array_equal(tf.io.decode_png(content).numpy(), single)
+        inputs = [image[None] / np.float32(255), *([np.array([level], np.float32) / 255] if channels == 3 else [])]
+        expected = model(inputs if len(inputs) > 1 else inputs[0], training=False).numpy()[0]
+        assert np.abs(single - 255 * np.clip(expected, 0, 1)).max() <= 0.51
+
+
+def test_a_process_with_tensorflow_alone_answers_the_warm_up(tiny: keras.Model, tmp_path: Path) -> None:
+    """As TensorFlow Serving would: no Keras, no zoo, and the requests from the file."""
+    to_saved_model(tiny, tmp_path / "saved", metadata={"name": "tiny"})
+    code = """
+import sys, tensorflow as tf
+sys.modules["keras"] = sys.modules["zoo"] = None
+from tensorflow_serving.apis import prediction_log_pb2
+model = tf.saved_model.load(sys.argv[1])
+for record in tf.data.TFRecordDataset(sys.argv[1] + "/assets.extra/tf_serving_warmup_requests"):
+    request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+    feeds = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
+    answer = model.signatures[request.model_spec.signature_name](**feeds)
+    print(request.model_spec.name, request.model_spec.signature_name, *answer)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "saved" / "1")],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stdout.splitlines() == [
+        "tiny serving_default denoised",
+        "tiny uint8 denoised",
+        "tiny encoded denoised_bytes",
+    ]

@@ -103,7 +103,8 @@ def _read(path: Path) -> keras.Model:
     except ModuleNotFoundError as error:
         raise MissingExtraError("a .keras file", "train") from error
     try:
-        return keras.models.load_model(path, compile=False)
+        # Safe mode: a file must not bring code of its own.
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{str(path)!r} cannot be read ({reason}); expected a model saved by Keras") from error

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from typing import Any
 
-# Format → the function of the package ``export`` that writes it.
-FORMATS = {"onnx": "to_onnx", "saved-model": "to_saved_model"}
+from zoo.cli.options import number, whole_number
+from zoo.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: the function of the package ``export`` that writes it, and the options that it takes."""
+
+    function: str
+    makes: str
+    options: tuple[str, ...] = ()
+
+
+FORMATS = {
+    "onnx": Format("to_onnx", "file", ("layout", "io", "opset")),
+    "onnx-int8": Format("to_onnx_int8", "file", ("layout", "io", "opset", "calibration", "accept_loss")),
+    "onnx-fp16": Format("to_onnx_fp16", "file", ("layout", "io", "opset")),
+    "saved-model": Format("to_saved_model", "folder"),
+    "triton": Format("to_triton", "folder", ("io",)),
+    "litert": Format("to_litert", "file"),
+    "openvino": Format("to_openvino", "folder"),
+}
+# What the functions call them, where it is not what the command calls them.
+ARGUMENTS = {"accept_loss": "limit"}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -15,26 +38,48 @@ def add_parser(subparsers: Any) -> None:
         "export",
         help="write a model in another format",
         description="Write a model in another format. Before the result is put in place, it is compared with the Keras "
-        "model on images of several sizes.",
+        "model on images of several sizes; the report goes beside it, with a page on how to use it.",
     )
     parser.add_argument("name", metavar="NAME", help="name of an entry, its folder, or a .keras file")
-    names = ", ".join(sorted(FORMATS))
-    parser.add_argument("--to", choices=sorted(FORMATS), required=True, metavar="FORMAT", help=names)
+    parser.add_argument("--to", choices=FORMATS, required=True, metavar="FORMAT", help=", ".join(FORMATS))
+    files = ", ".join(name for name, kind in FORMATS.items() if kind.makes == "file")
     parser.add_argument(
-        "-o", "--output", metavar="PATH", required=True, help="file (onnx) or folder (saved-model) of the result"
+        "-o", "--output", metavar="PATH", required=True, help=f"file ({files}) or folder (others) of the result"
+    )
+    parser.add_argument("--layout", choices=("nhwc", "nchw"), help="of the images (nhwc); onnx formats")
+    parser.add_argument("--io", choices=("float32", "uint8"), help="type of the images (float32); onnx formats, triton")
+    parser.add_argument("--opset", type=whole_number(1), metavar="N", help="of ONNX (18); onnx formats")
+    parser.add_argument(
+        "--calibration", metavar="FOLDER", help="clean pictures for onnx-int8 (default: scikit-image's photographs)"
+    )
+    parser.add_argument(
+        "--accept-loss", type=number(0, 100), metavar="DB", help="the most that onnx-int8 may lose, in dB (0.1)"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and print how far the result is from Keras."""
+    kind = FORMATS[args.to]
+    options = {name for form in FORMATS.values() for name in form.options}
+    given = {name: value for name in sorted(options) if (value := getattr(args, name)) is not None}
+    if wrong := [f"--{name.replace('_', '-')}" for name in given if name not in kind.options]:
+        raise UsageError(f"{', '.join(wrong)} with --to {args.to}, which does not take it; leave it out")
+
     from zoo.cli.heavy import import_keras
 
     import_keras("zoo export", "export")
     import export as exporters
     import zoo
+    from export.entry import onnx_facts
 
     model = zoo.load_keras(args.name)
-    report = getattr(exporters, FORMATS[args.to])(model, args.output)
+    entry = None if str(args.name).endswith(".keras") else zoo.describe(args.name)
+    arguments = {ARGUMENTS.get(name, name): value for name, value in given.items()}
+    if entry is not None:
+        arguments["metadata"] = onnx_facts(entry)
+        if args.to == "onnx-int8":
+            arguments["noise"] = entry.noise
+    report = getattr(exporters, kind.function)(model, args.output, **arguments)
     print(f"{args.name} -> {args.output}\n{report}")
     return 0

@@ -1,0 +1,203 @@
+"""Every format, for every architecture, gray and colour, with and without the noise level."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from google.protobuf import text_format
+from PIL import Image
+
+import export
+from export.parity import SIZES
+from export.runtimes import runners
+from zoo.errors import ParityError, UsageError
+
+Small = Callable[..., keras.Model]
+ARCHITECTURES = ("shallow", "deep", "unet-skip", "resnet")
+# Format → (function, ending, arguments, largest difference). Random weights tell nothing of what 8 bits cost.
+FORMATS: dict[str, tuple[str, str, dict[str, Any], float]] = {
+    "onnx": ("to_onnx", ".onnx", {}, 1e-5),
+    "onnx nchw": ("to_onnx", ".onnx", {"layout": "nchw"}, 1e-5),
+    "onnx uint8": ("to_onnx", ".onnx", {"io": "uint8"}, 0.5 / 255 + 1e-5),
+    "onnx nchw uint8": ("to_onnx", ".onnx", {"layout": "nchw", "io": "uint8"}, 0.5 / 255 + 1e-5),
+    "onnx-fp16": ("to_onnx_fp16", ".onnx", {}, 0.01),
+    "onnx-int8": ("to_onnx_int8", ".onnx", {"limit": None, "progress": False}, 0.5),
+    "saved-model": ("to_saved_model", "", {}, 1e-5),
+    "triton": ("to_triton", "", {}, 1e-5),
+    "litert": ("to_litert", ".tflite", {}, 1e-5),
+    "openvino": ("to_openvino", "", {}, 1e-5),
+}
+ALL = list(itertools.product(FORMATS, ARCHITECTURES, (1, 3), (False, True)))
+
+
+def pairwise() -> list[tuple[str, str, int, bool]]:
+    """Each format with each architecture, and each of both with each kind of image and input."""
+    chosen = []
+    for i, name in enumerate(FORMATS):
+        for j, architecture in enumerate(ARCHITECTURES):
+            chosen.append((name, architecture, (1, 3)[(i + j) % 2], bool((i + j // 2) % 2)))
+    return chosen
+
+
+def test_the_selection_has_every_pair() -> None:
+    for a, b in itertools.combinations(range(4), 2):
+        wanted = {(case[a], case[b]) for case in ALL}
+        assert {(case[a], case[b]) for case in pairwise()} == wanted
+
+
+def check(small: Small, folder: Path, name: str, architecture: str, channels: int, takes_sigma: bool) -> None:
+    function, ending, arguments, tolerance = FORMATS[name]
+    model = small(architecture, channels=channels, takes_sigma=takes_sigma)
+    path = folder / f"model{ending}"
+    parity = getattr(export, function)(model, path, metadata={"name": "mine"}, **arguments)
+    assert parity.max_abs <= tolerance and parity.change_rms > 0.01
+    assert {n for n, _, _ in parity.sizes} == {1, 3} and len(parity.sizes) >= 6 and (1, 1, 1) in parity.sizes
+    report = json.loads((path / "parity.json" if path.is_dir() else folder / f"{path.name}.json").read_text())
+    assert report["max_abs"] == parity.max_abs and len(report["sizes"]) == len(SIZES)
+    assert report["versions"]["keras"] == keras.__version__
+    page = (path / "README.md" if path.is_dir() else folder / f"{path.name}.md").read_text()
+    assert page.startswith("# mine: ") and "import zoo" not in page and ("sigma" in page) == takes_sigma
+
+
+@pytest.mark.parametrize(("name", "architecture", "channels", "takes_sigma"), pairwise())
+def test_a_selection(
+    small: Small, tmp_path: Path, name: str, architecture: str, channels: int, takes_sigma: bool
+) -> None:
+    check(small, tmp_path, name, architecture, channels, takes_sigma)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "architecture", "channels", "takes_sigma"), ALL)
+def test_all(small: Small, tmp_path: Path, name: str, architecture: str, channels: int, takes_sigma: bool) -> None:
+    check(small, tmp_path, name, architecture, channels, takes_sigma)
+
+
+# ---- the pages' programs ---------------------------------------------------------------------------------------------
+
+
+PROGRAMS = ["onnx", "onnx nchw", "onnx uint8", "onnx nchw uint8", "saved-model", "litert", "openvino"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(("channels", "takes_sigma"), [(1, True), (3, False)])
+def test_the_program_of_the_page_runs(
+    small: Small, tmp_path: Path, name: str, channels: int, takes_sigma: bool
+) -> None:
+    """Copied from the page, in a process without the project, it gives what Keras gives, to a step of 8 bits."""
+    function, ending, arguments, _ = FORMATS[name]
+    model = small("unet-skip", channels=channels, takes_sigma=takes_sigma)
+    path = tmp_path / f"model{ending}"
+    getattr(export, function)(model, path, **arguments)
+    page = (path / "README.md" if path.is_dir() else tmp_path / f"{path.name}.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(program.splitlines()) <= 22
+    image = np.random.default_rng(0).integers(0, 256, (21, 34, 3), np.uint8)[..., : 3 if channels == 3 else 1]
+    Image.fromarray(image.squeeze(-1) if channels == 1 else image).save(tmp_path / "in.png")
+    blocked = 'import sys; sys.modules["zoo"] = sys.modules["export"] = None\n'
+    subprocess.run(
+        [sys.executable, "-c", blocked + program, tmp_path / "in.png", tmp_path / "out.png"],
+        cwd=path if path.is_dir() else tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    inputs = [image[None] / np.float32(255), *([np.array([[25 / 255]], np.float32)] if takes_sigma else [])]
+    expected = 255 * np.clip(model(inputs if takes_sigma else inputs[0], training=False).numpy()[0], 0, 1)
+    found = np.asarray(Image.open(tmp_path / "out.png")).reshape(image.shape)
+    assert np.abs(found - expected).max() <= 0.51
+
+
+# ---- each format -----------------------------------------------------------------------------------------------------
+
+
+def test_triton_understands_the_repository(small: Small, tmp_path: Path) -> None:
+    """Read by Triton's own schema, and compared with the model in it."""
+    from tritonclient.grpc import model_config_pb2
+
+    model = small("resnet", channels=3, takes_sigma=True)
+    export.to_triton(model, tmp_path / "models", io="uint8", metadata={"name": "mine"})
+    folder = tmp_path / "models" / "mine"
+    config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+    graph = onnx.load(folder / "1" / config.default_model_filename).graph
+    assert (config.name, config.backend, config.max_batch_size) == ("mine", "onnxruntime", 8)
+    assert config.HasField("dynamic_batching") and len(config.model_warmup) == 1
+    kinds = {onnx.TensorProto.UINT8: model_config_pb2.TYPE_UINT8, onnx.TensorProto.FLOAT: model_config_pb2.TYPE_FP32}
+    for theirs, ours in ((config.input, graph.input), (config.output, graph.output)):
+        for part, tensor in zip(theirs, ours, strict=True):
+            kind = tensor.type.tensor_type
+            assert (part.name, part.data_type) == (tensor.name, kinds[kind.elem_type])
+            assert list(part.dims) == [dim.dim_value or -1 for dim in kind.shape.dim][1:]
+    warm = config.model_warmup[0].inputs
+    assert {name: warm[name].data_type for name in warm} == {part.name: part.data_type for part in config.input}
+    with pytest.raises(UsageError, match="model name 'a b'"):
+        export.to_triton(model, tmp_path / "other", metadata={"name": "a b"})
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_graphs_are_clean(small: Small, tmp_path: Path, architecture: str) -> None:
+    """Nothing but the network, one transposition on either side, and one node or two each for padding and cropping."""
+    plain = small(architecture, channels=3)
+    export.to_onnx(plain, tmp_path / "m.onnx")
+    count = Counter(node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node)
+    layers = Counter(type(layer).__name__ for layer in plain.layers)
+    assert count["Conv"] == layers["Conv2D"] and count["Relu"] == layers["ReLU"]
+    assert count["DepthToSpace"] == layers["DepthToSpace"]
+    assert (count["Transpose"], count["Shape"], count["Pad"], count["Slice"]) == (2, 1, 1, 1)
+    assert not count.keys() & {"Gather", "Cast", "Reshape", "BatchNormalization", "Resize", "Tile", "Identity"}
+    # Rescaling: a product and a sum each; padding: five on the size.
+    assert sum(count.values()) == (
+        layers["Conv2D"] + layers["ReLU"] + layers["DepthToSpace"] + layers["Add"] + layers["Subtract"]
+        + 2 * layers["Rescaling"] + 2 + 3 + 5
+    )  # fmt: skip
+
+
+def test_int8_leaves_layers_in_float_until_little_is_lost(tmp_path: Path) -> None:
+    model = __import__("zoo").load_keras("shallow-gaussian-gray")
+    with pytest.raises(ParityError, match="expected at most 1e-09"):
+        export.to_onnx_int8(model, tmp_path / "m.onnx", limit=1e-9, progress=False)
+    assert not os.listdir(tmp_path)
+    export.to_onnx_int8(model, tmp_path / "m.onnx", progress=False)
+    report = json.loads((tmp_path / "m.onnx.json").read_text())
+    assert [row["noise"] for row in report["loss"]] == ["gaussian:15", "gaussian:25", "gaussian:50"]
+    assert max(row["db"] for row in report["loss"]) <= 0.1
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    makers = {output: node.op_type for node in graph.node for output in node.output}
+    in_float = [node.name for node in convolutions if makers[node.input[0]] != "DequantizeLinear"]
+    assert sorted(in_float) == sorted(report["in_float"]) and len(in_float) < len(convolutions)
+
+
+def test_own_pictures_calibrate(small: Small, tmp_path: Path) -> None:
+    model = small("shallow", channels=3)
+    (tmp_path / "photos").mkdir()
+    for i, side in enumerate((300, 20)):
+        pixels = np.random.default_rng(i).integers(0, 256, (side, side, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{i}.png")
+    options: dict[str, Any] = {"limit": None, "progress": False}
+    export.to_onnx_int8(model, tmp_path / "m.onnx", calibration=tmp_path / "photos", **options)
+    (tmp_path / "photos" / "0.png").unlink()
+    for folder in ("photos", "nowhere"):
+        with pytest.raises(Exception, match="no (colour )?pictures"):
+            export.to_onnx_int8(model, tmp_path / "n.onnx", calibration=tmp_path / folder, **options)
+    assert not (tmp_path / "n.onnx").exists()
+
+
+def test_litert_and_openvino_take_any_size(small: Small, tmp_path: Path) -> None:
+    model = small("deep", channels=1)
+    export.to_litert(model, tmp_path / "m.tflite")
+    export.to_openvino(model, tmp_path / "ov")
+    for artifact in (tmp_path / "m.tflite", tmp_path / "ov"):
+        (runner,) = runners(artifact).values()
+        for shape in ((1, 1, 1, 1), (2, 3, 200, 1), (1, 200, 3, 1)):
+            image = np.random.default_rng(0).random(shape, np.float32)
+            np.testing.assert_allclose(runner.run([image]), model(image, training=False).numpy(), atol=1e-5)
