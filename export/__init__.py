@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from export.parity import Parity, check_parity
     from export.saved_model import to_saved_model
     from export.triton import to_triton
+    from export.web import to_web
 
 # Imported when asked for: `import export` needs none of the packages that the formats need.
 _PUBLIC = {
@@ -28,6 +29,7 @@ _PUBLIC = {
     "to_openvino": "export.openvino",
     "to_saved_model": "export.saved_model",
     "to_triton": "export.triton",
+    "to_web": "export.web",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "to_openvino",
     "to_saved_model",
     "to_triton",
+    "to_web",
 ]
 
 

@@ -163,7 +163,8 @@ def python_openvino(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
     return (
         "import sys\n\nimport numpy as np\nimport openvino\nfrom PIL import Image\n\n"
-        f'model = openvino.Core().compile_model("{file}", "AUTO")\n'
+        'exact = {"INFERENCE_PRECISION_HINT": "f32"}  # or else, where the processor has it, bfloat16\n'
+        f'model = openvino.Core().compile_model("{file}", "AUTO", exact)\n'
         f"{_feeds(facts)}"
         'denoised = model(feeds)["denoised"]\n'
         f"{_saved(facts)}"
@@ -172,18 +173,20 @@ def python_openvino(facts: Facts, file: str) -> str:
 
 def python_litert(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
+    name = '"image"'
+    if facts.takes_sigma:
+        name = '"sigma" if "sigma" in part["name"] else "image"'
     return (
         "import sys\n\nimport numpy as np\n"
         "from ai_edge_litert.interpreter import Interpreter\nfrom PIL import Image\n\n"
         f'model = Interpreter("{file}")\n'
         f"{_feeds(facts)}"
-        "for part in model.get_input_details():\n"
-        '    name = "sigma" if "sigma" in part["name"] else "image"\n'
-        '    model.resize_tensor_input(part["index"], feeds[name].shape)\n'
+        f"inputs = {{part['index']: feeds[{name}] for part in model.get_input_details()}}\n"
+        "for index, value in inputs.items():\n"
+        "    model.resize_tensor_input(index, value.shape)\n"
         "model.allocate_tensors()\n"
-        "for part in model.get_input_details():\n"
-        '    name = "sigma" if "sigma" in part["name"] else "image"\n'
-        '    model.set_tensor(part["index"], feeds[name])\n'
+        "for index, value in inputs.items():\n"
+        "    model.set_tensor(index, value)\n"
         "model.invoke()\n"
         'denoised = model.get_tensor(model.get_output_details()[0]["index"])\n'
         f"{_saved(facts)}"

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
 
 # Before anything imports TensorFlow or Keras: the tests should not depend on the settings of whoever runs them.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """Chromium without a window."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no Chromium and ChromeDriver here")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+                     "disable-component-update", "disable-sync", "force-device-scale-factor=1", "window-size=900,700",
+                     "force-color-profile=srgb", f"user-data-dir={tmp_path_factory.mktemp('profile')}"):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()

@@ -51,7 +51,7 @@ def test_earlier_one_is_replaced_and_anything_else_is_not(small: Small, tiny: ke
 
 
 def test_mismatch_leaves_nothing(tiny: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def differs(*_: object) -> None:
+    def differs(*_: object, **options: object) -> None:
         raise ParityError("differs")
 
     monkeypatch.setattr("export.deliver.check_parity", differs)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -96,25 +94,6 @@ def test_the_page_holds_everything_itself(pair: Pair) -> None:
     page = compare_page([pair, Pair("<b>&", pair.before, pair.after)], side=100)
     assert "&lt;b&gt;&amp;" in page and "the middle 100" in page and "2 pictures" in page
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page) and "http" not in page
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """Chromium without a window."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("no Chromium and ChromeDriver here")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
-                     "disable-component-update", "disable-sync", "force-device-scale-factor=1", "window-size=900,700",
-                     "force-color-profile=srgb", f"user-data-dir={tmp_path_factory.mktemp('profile')}"):  # fmt: skip
-        options.add_argument(f"--{argument}")
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
 
 
 def test_the_slider_in_a_browser(pair: Pair, browser, tmp_path: Path) -> None:

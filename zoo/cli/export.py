@@ -27,6 +27,7 @@ FORMATS = {
     "triton": Format("to_triton", "folder", ("io",)),
     "litert": Format("to_litert", "file"),
     "openvino": Format("to_openvino", "folder"),
+    "web": Format("to_web", "folder", ("runtime",)),
 }
 # What the functions call them, where it is not what the command calls them.
 ARGUMENTS = {"accept_loss": "limit"}
@@ -54,6 +55,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--accept-loss", type=number(0, 100), metavar="DB", help="the most that onnx-int8 may lose, in dB (0.1)"
+    )
+    parser.add_argument(
+        "--runtime", metavar="PATH", help="the npm package onnxruntime-web, for web (default: fetched by npm)"
     )
     parser.set_defaults(run=run)
 
