@@ -92,7 +92,13 @@ def test_every_block_runs(folder: Path, capsys: pytest.CaptureFixture[str]):
     with Image.open("photo.png") as photo, Image.open("clean.png") as written:
         assert np.mean((np.asarray(photo, float) - clean) ** 2) < 150  # the noise: 625
         assert written.size == photo.size
-    for made in ("runs/mine/best.weights.h5", "runs/mine/curve.png", "denoiser.onnx", "fitted/saved_model.pb", "clean"):
+    for made in (
+        "runs/mine/best.weights.h5",
+        "runs/mine/curve.png",
+        "denoiser.onnx",
+        "fitted/1/saved_model.pb",
+        "clean",
+    ):
         assert Path(made).exists()
 
 

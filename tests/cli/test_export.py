@@ -12,7 +12,9 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
+import export
 import zoo as library
+from zoo.cli.export import FORMATS
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,38 @@ def test_an_error_is_one_line_in_a_process_too(tmp_path):
     assert process.returncode == 1
     assert process.stderr.startswith("zoo: error: 'text.keras' cannot be read")
     assert process.stderr.count("\n") == 1
+
+
+def test_options_reach_the_format_and_others_are_refused(zoo, file, tmp_path):
+    out = tmp_path / "mine.onnx"
+    assert (
+        zoo("export", file, "--to", "onnx", "-o", out, "--layout", "nchw", "--io", "uint8", "--opset", "21").status == 0
+    )
+    session = onnxruntime.InferenceSession(str(out))
+    (image,) = session.get_inputs()
+    assert (image.type, image.shape) == ("tensor(uint8)", ["n", 3, "height", "width"])
+    for kind, options in {
+        "saved-model": ["--io", "uint8"],
+        "onnx": ["--calibration", tmp_path],
+        "litert": ["--opset", "18"],
+    }.items():
+        result = zoo("export", file, "--to", kind, "-o", tmp_path / "other", *options)
+        assert (result.status, result.out) == (2, "")
+        assert result.err.startswith(f"zoo: error: {options[0]} with --to {kind}")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_file_says_what_it_was_made_from(zoo, tmp_path):
+    name = "shallow-gaussian-gray"
+    entry = library.describe(name)
+    assert zoo("export", name, "--to", "onnx-fp16", "-o", tmp_path / "m.onnx").status == 0
+    facts = onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).get_modelmeta().custom_metadata_map
+    assert (facts["name"], facts["license"], facts["noise"]) == (name, entry.license, entry.noise)
+    assert facts["weights_sha256"] == entry.files["model.weights.h5"]
+    assert facts["halo"] == str(entry.halo) and float(facts["parity_max_abs"]) < 0.01
+    assert (tmp_path / "m.onnx.md").read_text().startswith(f"# {name}: ")
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+def test_every_format_of_the_contract_has_a_function(kind):
+    assert callable(getattr(export, FORMATS[kind].function))
