@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from glob import glob
 from pathlib import Path
@@ -116,3 +118,9 @@ def test_scores_stand_between_their_markers():
     assert shipped
     for name in shipped:
         assert name in table
+
+
+def test_the_versions_are_those_of_the_constraints() -> None:
+    root = Path(__file__).parent.parent
+    run = subprocess.run([sys.executable, root / "scripts" / "tested_versions.py", "--check"], check=False)
+    assert run.returncode == 0, "run scripts/tested_versions.py"

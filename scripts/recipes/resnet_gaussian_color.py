@@ -25,7 +25,7 @@ RECIPE = Recipe(
     finish=(
         {"minutes": 53.5, "seed": 1},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
-        {"minutes": 24, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
+        {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
     ),
     augment={"rescale": 1, "brightness": 0},
     mixed_precision="mixed_bfloat16",

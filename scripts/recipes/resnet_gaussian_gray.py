@@ -27,7 +27,7 @@ RECIPE = Recipe(
         {"minutes": 10.5, "patch": 128, "batch": 2, "learning_rate": 3e-4, "loss": "l2"},
         {"minutes": 51.5, "seed": 1},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
-        {"minutes": 24, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
+        {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
     ),
     average=True,
     augment={"rescale": 1, "brightness": 0},
