@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from export.entry import publish
-    from export.litert import to_litert
+    from export.litert import to_litert, to_litert_int8
     from export.onnx_file import to_onnx
     from export.onnx_fp16 import to_onnx_fp16
     from export.onnx_int8 import to_onnx_int8
@@ -23,6 +23,7 @@ _PUBLIC = {
     "check_parity": "export.parity",
     "publish": "export.entry",
     "to_litert": "export.litert",
+    "to_litert_int8": "export.litert",
     "to_onnx": "export.onnx_file",
     "to_onnx_fp16": "export.onnx_fp16",
     "to_onnx_int8": "export.onnx_int8",
@@ -37,6 +38,7 @@ __all__ = [
     "check_parity",
     "publish",
     "to_litert",
+    "to_litert_int8",
     "to_onnx",
     "to_onnx_fp16",
     "to_onnx_int8",

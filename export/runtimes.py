@@ -114,11 +114,16 @@ def from_png(content: bytes) -> np.ndarray:
 
 
 def _litert(path: Path) -> dict[str, Runner]:
+    return {"litert": Runner(litert(path.read_bytes()))}
+
+
+def litert(content: bytes) -> Callable[[list[np.ndarray]], np.ndarray]:
+    """A LiteRT model that runs."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError as error:
         raise MissingExtraError("running a LiteRT model", "export") from error
-    interpreter = Interpreter(model_path=str(path))
+    interpreter = Interpreter(model_content=content)
     details = {name: part for part in interpreter.get_input_details() for name in INPUTS if name in part["name"]}
     output = interpreter.get_output_details()[0]["index"]
 
@@ -132,7 +137,7 @@ def _litert(path: Path) -> dict[str, Runner]:
         interpreter.invoke()
         return interpreter.get_tensor(output)
 
-    return {"litert": Runner(run)}
+    return run
 
 
 def _openvino(path: Path) -> dict[str, Runner]:

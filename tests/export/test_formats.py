@@ -21,6 +21,7 @@ from google.protobuf import text_format
 from PIL import Image
 
 import export
+import zoo
 from export.parity import SIZES
 from export.runtimes import runners
 from zoo.errors import ParityError, UsageError
@@ -38,6 +39,7 @@ FORMATS: dict[str, tuple[str, str, dict[str, Any], float]] = {
     "saved-model": ("to_saved_model", "", {}, 1e-5),
     "triton": ("to_triton", "", {}, 1e-5),
     "litert": ("to_litert", ".tflite", {}, 1e-5),
+    "litert-int8": ("to_litert_int8", ".tflite", {"limit": None}, 0.5),
     "openvino": ("to_openvino", "", {}, 1e-5),
 }
 ALL = list(itertools.product(FORMATS, ARCHITECTURES, (1, 3), (False, True)))
@@ -162,7 +164,7 @@ def test_graphs_are_clean(small: Small, tmp_path: Path, architecture: str) -> No
 
 
 def test_int8_leaves_layers_in_float_until_little_is_lost(tmp_path: Path) -> None:
-    model = __import__("zoo").load_keras("shallow-gaussian-gray")
+    model = zoo.load_keras("shallow-gaussian-gray")
     with pytest.raises(ParityError, match="expected at most 1e-09"):
         export.to_onnx_int8(model, tmp_path / "m.onnx", limit=1e-9, progress=False)
     assert not os.listdir(tmp_path)
@@ -201,3 +203,14 @@ def test_litert_and_openvino_take_any_size(small: Small, tmp_path: Path) -> None
         for shape in ((1, 1, 1, 1), (2, 3, 200, 1), (1, 200, 3, 1)):
             image = np.random.default_rng(0).random(shape, np.float32)
             np.testing.assert_allclose(runner.run([image]), model(image, training=False).numpy(), atol=1e-5)
+
+
+def test_litert_in_8_bits_loses_little(tmp_path: Path) -> None:
+    model = zoo.load_keras("shallow-gaussian-gray")
+    with pytest.raises(ParityError, match="expected at most 1e-09"):
+        export.to_litert_int8(model, tmp_path / "m.tflite", limit=1e-9)
+    assert not os.listdir(tmp_path)
+    export.to_litert_int8(model, tmp_path / "m.tflite")
+    assert max(row["db"] for row in json.loads((tmp_path / "m.tflite.json").read_text())["loss"]) <= 0.1
+    export.to_litert(model, tmp_path / "whole.tflite")
+    assert (tmp_path / "m.tflite").stat().st_size < 0.5 * (tmp_path / "whole.tflite").stat().st_size

@@ -26,6 +26,7 @@ FORMATS = {
     "saved-model": Format("to_saved_model", "folder"),
     "triton": Format("to_triton", "folder", ("io",)),
     "litert": Format("to_litert", "file"),
+    "litert-int8": Format("to_litert_int8", "file", ("calibration", "accept_loss")),
     "openvino": Format("to_openvino", "folder"),
     "web": Format("to_web", "folder", ("runtime",)),
 }
@@ -51,10 +52,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--io", choices=("float32", "uint8"), help="type of the images (float32); onnx formats, triton")
     parser.add_argument("--opset", type=whole_number(1), metavar="N", help="of ONNX (18); onnx formats")
     parser.add_argument(
-        "--calibration", metavar="FOLDER", help="clean pictures for onnx-int8 (default: scikit-image's photographs)"
+        "--calibration",
+        metavar="FOLDER",
+        help="clean pictures for the int8 formats (default: scikit-image's photographs)",
     )
     parser.add_argument(
-        "--accept-loss", type=number(0, 100), metavar="DB", help="the most that onnx-int8 may lose, in dB (0.1)"
+        "--accept-loss", type=number(0, 100), metavar="DB", help="the most that 8 bits may lose, in dB (0.1)"
     )
     parser.add_argument(
         "--runtime", metavar="PATH", help="the npm package onnxruntime-web, for web (default: fetched by npm)"
@@ -82,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     arguments = {ARGUMENTS.get(name, name): value for name, value in given.items()}
     if entry is not None:
         arguments["metadata"] = onnx_facts(entry)
-        if args.to == "onnx-int8":
+        if "accept_loss" in kind.options:
             arguments["noise"] = entry.noise
     report = getattr(exporters, kind.function)(model, args.output, **arguments)
     print(f"{args.name} -> {args.output}\n{report}")
