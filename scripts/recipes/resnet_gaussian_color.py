@@ -31,7 +31,9 @@ RECIPE = Recipe(
     mixed_precision="mixed_bfloat16",
     notes=(
         "On one core of a machine that trained the gray entry on the other and did other work besides. Its size, Muon "
-        "and the batches of 4 were chosen by the trials of scripts/trials.md."
+        "and the batches of 4 were chosen by the trials of scripts/trials.md. The second stage was planned for 60 "
+        "minutes and stopped after 53.5, when 128 hidden features at the bottom were found to be dormant; the last two "
+        "give such features a new start at each validation (zoo/training/dormant.py)."
     ),
 )
 

@@ -25,7 +25,6 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
-    average: bool = False  # publish the mean of the stages' best weights (Wortsman et al. 2022), not the last ones
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
@@ -81,7 +80,7 @@ def train_entry(recipe: Recipe) -> None:
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
     model = zoo.build(recipe.architecture, **recipe.config)
-    model.set_weights(published_weights(model, runs if recipe.average else runs[-1:]))
+    model.load_weights(runs[-1] / "best.weights.h5")
     spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
     export.publish(
         model,
@@ -92,7 +91,7 @@ def train_entry(recipe: Recipe) -> None:
         recipe={
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
-            **({"finish": list(recipe.finish), "average": recipe.average} if recipe.finish else {}),
+            **({"finish": list(recipe.finish)} if recipe.finish else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
@@ -103,15 +102,6 @@ def train_entry(recipe: Recipe) -> None:
         },
         training_data=training_data(args.data / "SOURCES.csv", name="openly licensed photographs"),
     )
-
-
-def published_weights(model: Any, runs: list[Path]) -> list[Any]:
-    """The mean of the best weights of some runs; ``model`` is what they belong to."""
-    found = []
-    for run in runs:
-        model.load_weights(run / "best.weights.h5")
-        found.append(model.get_weights())
-    return [sum(weights) / len(weights) for weights in zip(*found, strict=True)]
 
 
 def parse(recipe: Recipe) -> argparse.Namespace:
