@@ -19,8 +19,8 @@ import numpy as np
 from zoo.errors import UsageError
 
 # The side, in pixels, of the largest square that is computed at once when nobody says otherwise: features of 32
-# channels at full size then take half a gigabyte. The larger the tiles, the smaller the share of their halos.
-AUTO_SIDE = 1792
+# channels at full size then take 0.4 gigabytes. The larger the tiles, the smaller the share of their halos.
+AUTO_SIDE = 1664
 
 TileSize = int | Literal["auto"] | None
 Progress = Callable[[int, int], None]
@@ -47,7 +47,7 @@ def check_tile(tile: TileSize) -> None:
 def core_size(tile: TileSize, height: int, width: int, *, halo: int, multiple_of: int) -> int | None:
     """The side of a tile's core in pixels, a multiple of ``multiple_of``; None for the image as a whole.
 
-    "auto" takes an image as a whole up to about 4 megapixels, and beyond them tiles whose sources have that size.
+    "auto" takes an image as a whole up to about 3 megapixels, and beyond them tiles whose sources have that size.
 
     Raises:
         UsageError: ``tile`` is neither "auto", nor None, nor a positive whole number.
