@@ -3,25 +3,14 @@
 python scripts/recipes/resnet_gaussian_gray.py --data DATA
 """
 
-from train_entry import Recipe, train_entry
+from train_entry import EVERYDAY, PATCHES, Recipe, train_entry
 
 RECIPE = Recipe(
     name="resnet-gaussian-gray",
     architecture="resnet",
     config={"channels": 1},
     noise="gaussian:0-55",
-    fit={
-        "minutes": 85,
-        "batch": 4,
-        "patch": 64,
-        "loss": "l1",
-        "optimizer": "muon",
-        "learning_rate": 1.5e-3,
-        "schedule": {"kind": "cosine", "warmup": 300},
-        "clip_norm": 0.1,
-        "ema": 0.999,
-        "validate_every": 4000,
-    },
+    fit=EVERYDAY,
     finish=(
         {"minutes": 24, "patch": 128, "batch": 2, "learning_rate": 1e-3},
         {"minutes": 10.5, "patch": 128, "batch": 2, "learning_rate": 3e-4, "loss": "l2"},
@@ -29,7 +18,7 @@ RECIPE = Recipe(
         {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
         {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
     ),
-    augment={"rescale": 1, "brightness": 0},
+    augment=PATCHES,
     mixed_precision="mixed_bfloat16",
     notes=(
         "On one core of a machine that trained the colour entry on the other and did other work besides; the third "

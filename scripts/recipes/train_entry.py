@@ -46,6 +46,37 @@ COMPARISON: dict[str, Any] = {
     "mixed_precision": "mixed_bfloat16",
 }
 
+# What serves the everyday resnet: chosen by the trials of scripts/trials.md.
+EVERYDAY: dict[str, Any] = {
+    "minutes": 85,
+    "batch": 4,
+    "patch": 64,
+    "loss": "l1",
+    "optimizer": "muon",
+    "learning_rate": 1.5e-3,
+    "schedule": {"kind": "cosine", "warmup": 300},
+    "clip_norm": 0.1,
+    "ema": 0.999,
+    "validate_every": 4000,
+}
+PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that start from it
+
+
+def other_noise(channels: int, noise: str, **changes: Any) -> Recipe:
+    """The everyday resnet for another noise, from the weights of the Gaussian one."""
+    color = "gray" if channels == 1 else "color"
+    kind = "photo" if "+" in noise else noise.partition(":")[0]
+    return Recipe(
+        name=f"resnet-{kind}-{color}",
+        architecture="resnet",
+        config={"channels": channels},
+        noise=noise,
+        fit={**EVERYDAY, "minutes": 18, "learning_rate": 1e-3, "seed": 4, "revive": True, **changes},
+        augment=PATCHES,
+        mixed_precision="mixed_bfloat16",
+        start=f"resnet-gaussian-{color}",
+    )
+
 
 def train_entry(recipe: Recipe) -> None:
     """Train by ``recipe`` and the command line's paths, then publish to pretrained/NAME."""

@@ -1,0 +1,11 @@
+"""resnet-blocks-color: colour pictures with blocks of 8×8 pixels knocked out, up to a quarter of the area.
+
+python scripts/recipes/resnet_blocks_color.py --data DATA
+"""
+
+from train_entry import other_noise, train_entry
+
+RECIPE = other_noise(3, "blocks:1-25")
+
+if __name__ == "__main__":
+    train_entry(RECIPE)

@@ -1,0 +1,11 @@
+"""resnet-poisson-gray: gray pictures with photon noise, peak 1 to 100.
+
+python scripts/recipes/resnet_poisson_gray.py --data DATA
+"""
+
+from train_entry import other_noise, train_entry
+
+RECIPE = other_noise(1, "poisson:1-100")
+
+if __name__ == "__main__":
+    train_entry(RECIPE)

@@ -1,0 +1,11 @@
+"""resnet-saltpepper-color: colour pictures with salt and pepper on 1 to 50 % of the pixels.
+
+python scripts/recipes/resnet_saltpepper_color.py --data DATA
+"""
+
+from train_entry import other_noise, train_entry
+
+RECIPE = other_noise(3, "saltpepper:1-50")
+
+if __name__ == "__main__":
+    train_entry(RECIPE)

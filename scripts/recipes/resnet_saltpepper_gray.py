@@ -1,0 +1,11 @@
+"""resnet-saltpepper-gray: gray pictures with salt and pepper on 1 to 50 % of the pixels.
+
+python scripts/recipes/resnet_saltpepper_gray.py --data DATA
+"""
+
+from train_entry import other_noise, train_entry
+
+RECIPE = other_noise(1, "saltpepper:1-50")
+
+if __name__ == "__main__":
+    train_entry(RECIPE)
