@@ -22,12 +22,13 @@ HOW = (
     "clipped output, SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
 )
 SCORE_COMMAND = "python scripts/score_entries.py"
+INT8_COMMAND = "python scripts/score_int8.py"
 
 
 def card(entry: Pretrained) -> str:
     """The text of card.md (Markdown)."""
-    parts = (_what, _use, _scores, _training, _data, _limits)
-    return "\n\n".join(part(entry) for part in parts) + "\n"
+    parts = (_what, _use, _scores, _int8, _training, _data, _limits)
+    return "\n\n".join(part(entry) for part in parts if part(entry)) + "\n"
 
 
 def _what(entry: Pretrained) -> str:
@@ -72,6 +73,28 @@ def _scores(entry: Pretrained) -> str:
         for row in entry.scores
     ]
     return f"## Scores\n\n{table(head, rows, left=3)}\n\n{HOW} `{SCORE_COMMAND} {entry.name}` measures them again."
+
+
+def _int8(entry: Pretrained) -> str:
+    """What `zoo export --to onnx-int8` makes of the entry; empty where it was not measured."""
+    if not entry.int8:
+        return ""
+    facts = entry.int8
+    head = ("set", "noise", "float32", "int8", "loss")
+    rows = [
+        (row["set"], row["noise"], f"{row['float32']:.2f}", f"{row['int8']:.2f}", f"{row['float32'] - row['int8']:.3f}")
+        for row in facts["loss"]
+    ]
+    speed = facts["speed"]
+    return (
+        f"## In 8 bits\n\n{table(head, rows, left=2)}\n\nPSNR in dB of the file that `zoo export {entry.name} --to "
+        f"onnx-int8` writes, calibrated on {facts['calibration']}, with {len(facts['in_float'])} of "
+        f"{facts['convolutions']} convolutions left in float32. It is {speed['times']:.2f} times as fast as float32 in "
+        f"the same run (ONNX Runtime {speed['onnxruntime']}, {speed['threads']} threads, {speed['size']}×"
+        f"{speed['size']} pixels, {speed['processor']}, {'with' if speed['vnni'] else 'without'} VNNI) and its file "
+        f"has {facts['bytes'] / facts['float32_bytes']:.0%} of the size. `{INT8_COMMAND} {entry.name}` measures it "
+        "again."
+    )
 
 
 def _training(entry: Pretrained) -> str:
@@ -122,8 +145,15 @@ def _limits(entry: Pretrained) -> str:
 
 
 def summary(entries: Iterable[Pretrained]) -> str:
-    """The scores of many entries as one table (Markdown): a row per entry and benchmark, a column per noise."""
-    entries = list(entries)
+    """The scores of many entries (Markdown): a table for each kind of noise, with a row per entry and benchmark."""
+    by_kind: dict[tuple[str, ...], list[Pretrained]] = {}
+    for entry in entries:
+        by_kind.setdefault(noise_from_name(entry.noise).kinds, []).append(entry)
+    parts = [_scores_of(found) for found in by_kind.values()]
+    return "\n\n".join([*parts, f"PSNR in dB. {HOW} Measured by `{SCORE_COMMAND}`, which writes these tables."])
+
+
+def _scores_of(entries: Sequence[Pretrained]) -> str:
     noises = list(dict.fromkeys(row["noise"] for entry in entries for row in entry.scores))
     head = ("entry", "parameters", "kMAC/pixel", "set", *noises)
     rows = []
@@ -132,7 +162,7 @@ def summary(entries: Iterable[Pretrained]) -> str:
             found = {row["noise"]: decibels(row["psnr"]) for row in entry.scores if row["set"] == name}
             facts = f"`{entry.name}`", f"{entry.num_params:,}", f"{entry.macs_per_pixel / 1000:.1f}", name
             rows.append((*facts, *(found.get(noise, "") for noise in noises)))
-    return f"{table(head, rows, left=1)}\n\nPSNR in dB. {HOW} Measured by `{SCORE_COMMAND}`, which writes this table."
+    return table(head, rows, left=1)
 
 
 def decibels(value: float | None) -> str:

@@ -96,9 +96,10 @@ def publish(
     return Pretrained.from_folder(folder)
 
 
-def rescore(entry: Pretrained, scores: Sequence[Mapping[str, Any]]) -> Pretrained:
-    """Put measured scores into an entry's entry.json and card.md; nothing else changes."""
-    entry = dataclasses.replace(entry, scores=[_plain(row, "scores") for row in scores])
+def measured(entry: Pretrained, **figures: Any) -> Pretrained:
+    """Put measured figures (``scores``, ``int8``) into an entry's entry.json and card.md; nothing else changes."""
+    plain = {name: _plain({name: value}, name)[name] for name, value in figures.items()}
+    entry = dataclasses.replace(entry, **plain)
     _write(entry)
     return entry
 

@@ -81,6 +81,7 @@ def to_onnx_int8(
         "calibration": photographs.source,
         "loss": [loss.to_json() for loss in losses],
         "in_float": in_float,
+        "convolutions": len(quantizer.convs),
     }
     lost = ", ".join(f"{loss.noise}: {loss.db:.3f}" for loss in losses)
     return deliver_file(

@@ -17,12 +17,25 @@ from typing import Any
 
 import zoo
 from export.card import summary
-from export.entry import rescore
+from export.entry import measured
 from zoo.atomic import file_beside
 
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
-# Clean input too: a denoiser should leave a clean picture alone.
-NOISES = ("gaussian:0", "gaussian:15", "gaussian:25", "gaussian:50")
+# By the first kind of noise that an entry was trained on; one that is not here is measured on its own noise, whose
+# levels are drawn per image. Clean input too: a denoiser should leave a clean picture alone.
+CLEAN = "gaussian:0"
+NOISES = {
+    "gaussian": ("gaussian:15", "gaussian:25", "gaussian:50"),
+    "poisson": ("poisson:1", "poisson:4", "poisson:10", "poisson:30", "poisson:100"),
+    "saltpepper": ("saltpepper:10", "saltpepper:30", "saltpepper:50"),
+    "blocks": ("blocks:10", "blocks:25"),
+}
+
+
+def noises(entry: zoo.Pretrained) -> tuple[str, ...]:
+    """The names of the noises that an entry is measured on, but for none at all."""
+    kinds = zoo.noise_from_name(entry.noise).kinds
+    return NOISES.get(kinds[0], (entry.noise,)) if len(kinds) == 1 else (entry.noise,)
 
 
 def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
@@ -30,7 +43,7 @@ def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
     rows = []
     denoise = zoo.Denoiser(entry)
     for name in SETS[entry.channels]:
-        for noise in NOISES:
+        for noise in (CLEAN, *noises(entry)):
             score = zoo.evaluate(denoise, data / "test" / name, noise, progress=sys.stderr.isatty())
             rows.append({"set": name, "noise": noise, **score.row()})
             print(f"{entry.name}  {name}  {noise}  {score.psnr:.2f} dB  SSIM {score.ssim:.4f}", flush=True)
@@ -60,7 +73,7 @@ def main() -> int:
     try:
         entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
         for entry in entries:
-            rescore(entry, measure(entry, args.data))
+            measured(entry, scores=measure(entry, args.data))
         write_between(args.readme, "scores", summary(zoo.describe(name) for name in zoo.list_pretrained()))
     except zoo.ZooError as error:
         print(f"score_entries: error: {error}", file=sys.stderr)

@@ -9,7 +9,7 @@ import difflib
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
@@ -36,6 +36,7 @@ class Pretrained:
         scores: One row per benchmark and noise: set, noise, psnr, ssim, noisy_psnr, noisy_ssim, count.
         recipe, training_data, license: How, and on what, it was trained; under what terms it is given.
         folder: Where it lies.
+        int8: What its ONNX file of 8 bits loses and gains, where that was measured (scripts/score_int8.py).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Pretrained:
     training_data: dict[str, Any]
     license: str
     folder: Path
+    int8: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_folder(cls, folder: str | os.PathLike[str]) -> Pretrained:
@@ -72,7 +74,7 @@ class Pretrained:
             raise EntryError(f"{str(path)!r} cannot be read ({error}); reinstall or publish again") from error
         if wrong := _wrong(facts):
             raise EntryError(f"{str(path)!r} is damaged or incomplete: {wrong}; reinstall or publish again")
-        known = {field.name: facts[field.name] for field in fields(cls) if field.name != "folder"}
+        known = {name: facts[name] for name in get_type_hints(cls) if name in facts and name != "folder"}
         return cls(**known, folder=path.parent)
 
     def to_json(self) -> str:
@@ -106,9 +108,10 @@ def _wrong(facts: Any) -> str:
     if not isinstance(facts, dict):
         return f"expected an object, not {type(facts).__name__}"
     types = {name: get_origin(hint) or hint for name, hint in get_type_hints(Pretrained).items() if name != "folder"}
-    if missing := sorted(set(types) - set(facts)):
+    optional = {field.name for field in fields(Pretrained) if field.default_factory is not MISSING}
+    if missing := sorted(set(types) - set(facts) - optional):
         return f"without {', '.join(missing)}"
-    for name, wanted in types.items():
+    for name, wanted in ((name, wanted) for name, wanted in types.items() if name in facts):
         accepted = (int, float) if wanted is float else wanted
         if not isinstance(facts[name], accepted) or (wanted is not bool and isinstance(facts[name], bool)):
             return f"{name} is a {type(facts[name]).__name__}, expected {wanted.__name__}"

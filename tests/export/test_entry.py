@@ -14,7 +14,7 @@ import pytest
 
 import zoo
 from export import publish
-from export.entry import rescore
+from export.entry import measured
 from zoo.errors import ParityError, UsageError
 from zoo.pretrained import Pretrained, sha256
 
@@ -187,7 +187,7 @@ def test_mixed_precision_is_published_in_float32(small: Small, tmp_path: Path) -
 def test_scores_can_be_measured_later(trained: keras.Model, tmp_path: Path) -> None:
     first = put(trained, tmp_path / "mine", scores=None)
     assert first.scores == [] and "Not measured" in (first.folder / "card.md").read_text(encoding="utf-8")
-    rescore(first, [SCORE])
+    measured(first, scores=[SCORE])
     second = zoo.describe(first.folder)
     assert second.scores == [SCORE] and second.files == first.files
     assert "31.46" in (first.folder / "card.md").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import sys
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+import export
 import zoo
 from export import publish
 
@@ -66,6 +68,40 @@ def test_scores_and_table(entry: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert scores[2] == {"set": "Set12", "noise": "gaussian:25", **wanted.row()}
     assert f"| {wanted.psnr:.2f} |" in readme.read_text(encoding="utf-8")
     assert scores[0]["noisy_psnr"] is None
+
+
+def test_entries_of_other_noises_are_measured_on_theirs(entry: Path) -> None:
+    noises = script("score_entries").noises
+    found = {
+        noise: noises(dataclasses.replace(zoo.describe(entry), noise=noise))
+        for noise in ("poisson:1-100", "saltpepper:1-50", "camera:0-20,0-5+jpeg:60-100", "camera:5,5")
+    }
+    assert found["poisson:1-100"][0] == "poisson:1" and found["saltpepper:1-50"][-1] == "saltpepper:50"
+    assert found["camera:0-20,0-5+jpeg:60-100"] == ("camera:0-20,0-5+jpeg:60-100",)
+    assert found["camera:5,5"] == ("camera:5,5",)
+
+
+def test_eight_bits(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the card says of int8 is what the file that the command writes does."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    module = script("score_int8")
+    for name in ("Set12", "BSD68"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        Image.fromarray(data.camera()[:40, 150:200]).save(tmp_path / "test" / name / "a.png")
+    options = ["--data", str(tmp_path), "--threads", "1", "--size", "64", "--rounds", "3"]
+    monkeypatch.setattr(sys, "argv", ["score_int8", str(entry), *options])
+    scores = zoo.describe(entry).scores
+    assert module.main() == 0
+    found = zoo.describe(entry)
+    assert found.scores == scores
+    export.to_onnx_int8(zoo.load_keras(entry), tmp_path / "int8.onnx", noise=found.noise)
+    for row in found.int8["loss"]:
+        assert row["int8"] == pytest.approx(
+            zoo.evaluate(tmp_path / "int8.onnx", tmp_path / "test" / row["set"], row["noise"]).psnr, abs=1e-4
+        )
+    assert len(found.int8["loss"]) == 6 and found.int8["speed"]["times"] > 0
+    assert found.int8["bytes"] == (tmp_path / "int8.onnx").stat().st_size
+    assert "## In 8 bits" in (entry / "card.md").read_text(encoding="utf-8")
 
 
 def test_a_readme_without_a_place(tmp_path: Path) -> None:
