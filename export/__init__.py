@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from export.openvino import to_openvino
     from export.parity import Parity, check_parity
     from export.saved_model import to_saved_model
+    from export.sizes import any_size
     from export.triton import to_triton
     from export.web import to_web
 
 # Imported when asked for: `import export` needs none of the packages that the formats need.
 _PUBLIC = {
     "Parity": "export.parity",
+    "any_size": "export.sizes",
     "check_parity": "export.parity",
     "publish": "export.entry",
     "to_litert": "export.litert",
@@ -35,6 +37,7 @@ _PUBLIC = {
 
 __all__ = [
     "Parity",
+    "any_size",
     "check_parity",
     "publish",
     "to_litert",

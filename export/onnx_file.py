@@ -39,7 +39,7 @@ def to_onnx(
     the report of the comparison, and PATH.md, how to use the file from Python and C++.
 
     Args:
-        model: A functional model of layers that the zoo knows (export/onnx_layers.py).
+        model: A functional model of layers that the zoo knows (export/onnx_nodes.py).
         path: The file; one that is there already is replaced, when all is well.
         layout: "nhwc", or "nchw" for images [n, C, height, width].
         io: "float32", or "uint8" for images of 0 to 255 on both sides: scaling, rounding and clipping are then part of

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.runtimes import Runner, runners
+from export.sizes import check_any_size
 from zoo.errors import ParityError
 from zoo.noise import Gaussian
 
@@ -77,8 +78,10 @@ def check_parity(
             None measures only.
 
     Raises:
-        ParityError: The outputs differ by more, or in shape. UsageError: an artifact of unknown form.
+        ParityError: The outputs differ by more, or in shape. UsageError: an artifact of unknown form, or a model that
+            does not take every size (:func:`export.any_size`).
     """
+    check_any_size(model)
     keras_model = _keras(as_float32(model))
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     ways = runners(Path(artifact))

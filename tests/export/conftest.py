@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,6 +11,17 @@ import numpy as np
 import pytest
 
 import zoo
+
+# Where .ci/run puts the npm package; the tests themselves need no network.
+WEB_RUNTIME = Path(__file__).parents[2] / ".cache" / "node_modules" / "onnxruntime-web"
+
+
+@pytest.fixture(scope="session")
+def web_runtime() -> Path:
+    """The npm package onnxruntime-web."""
+    if not WEB_RUNTIME.is_dir():
+        pytest.skip("no npm package onnxruntime-web in .cache")
+    return WEB_RUNTIME
 
 
 def shake(model: keras.Model, seed: int = 0) -> keras.Model:

@@ -22,8 +22,10 @@ from PIL import Image
 
 import export
 import zoo
+import zoo.cli.export as export_command
 from export.parity import SIZES
 from export.runtimes import runners
+from zoo.cli import main
 from zoo.errors import ParityError, UsageError
 
 Small = Callable[..., keras.Model]
@@ -85,6 +87,54 @@ def test_a_selection(
 @pytest.mark.parametrize(("name", "architecture", "channels", "takes_sigma"), ALL)
 def test_all(small: Small, tmp_path: Path, name: str, architecture: str, channels: int, takes_sigma: bool) -> None:
     check(small, tmp_path, name, architecture, channels, takes_sigma)
+
+
+# ---- models that are not the zoo's own -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own_file(shaken: Callable[[keras.Model], keras.Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A U-Net as in many a course, for one size, in a .keras file."""
+    layers = keras.layers
+    image = keras.Input((64, 64, 3), name="picture")
+    fine = layers.LeakyReLU(0.1)(layers.BatchNormalization()(layers.Conv2D(6, 3, padding="same")(image)))
+    coarse = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D(2)(fine))
+    coarse = layers.Conv2D(8, 3, padding="same", activation="gelu")(layers.MaxPooling2D(2)(coarse))
+    back = layers.UpSampling2D(2)(coarse)
+    back = layers.Conv2DTranspose(6, 3, strides=2, padding="same", activation="relu")(back)
+    joined = layers.Dropout(0.2)(layers.Concatenate()([fine, back]))
+    path = tmp_path_factory.mktemp("own") / "mine.keras"
+    shaken(keras.Model(image, layers.Conv2D(3, 1)(joined), name="mine")).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned_entry(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An entry that was trained a little further, and published to a folder."""
+    folder = tmp_path_factory.mktemp("tuned")
+    model = small("unet-skip", channels=1)
+    photographs = [np.random.default_rng(i).integers(0, 256, (48, 48), np.uint8) for i in range(4)]
+    zoo.fit(model, photographs, noise="gaussian:5-30", steps=2, batch=2, patch=16, progress=False)
+    config = {"channels": 1, "widths": [4, 6, 8], "depth": 1}
+    facts: dict[str, Any] = {"noise": "gaussian:5-30", "recipe": {}, "training_data": {}}
+    export.publish(model, folder / "tuned", architecture="unet-skip", config=config, **facts)
+    return folder / "tuned"
+
+
+@pytest.mark.parametrize("kind", export_command.FORMATS)
+@pytest.mark.parametrize("whose", ["own_file", "tuned_entry"])
+def test_models_of_ones_own(request: pytest.FixtureRequest, tmp_path: Path, kind: str, whose: str) -> None:
+    """Fine-tuned entries and .keras files go through every format that the command has."""
+    source = request.getfixturevalue(whose)
+    options = ["--runtime", str(request.getfixturevalue("web_runtime"))] if kind == "web" else []
+    options += ["--accept-loss", "100"] if "accept_loss" in export_command.FORMATS[kind].options else []
+    path = tmp_path / {"onnx": "m.onnx", "litert": "m.tflite"}.get(kind.partition("-")[0], "m")
+    assert main(["export", str(source), "--to", kind, "-o", str(path), *options]) == 0
+    report = path / "parity.json" if path.is_dir() else tmp_path / f"{path.name}.json"
+    limit = {"onnx-fp16": 0.02, "onnx-int8": 0.5, "litert-int8": 0.5}.get(kind, 1e-5)
+    found = json.loads(report.read_text())
+    # The ways that give 8 bits round.
+    assert found["max_abs"] <= limit and found["change_rms"] > 0.01 and [1, 1, 1] in found["sizes"]
 
 
 # ---- the pages' programs ---------------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ import pytest
 from keras import layers
 
 import zoo
-from export import onnx_layers, to_onnx
-from export.onnx_layers import LAYERS
+from export import to_onnx
+from export.onnx_graph import Graph
+from export.onnx_nodes import NODES
+from zoo.architectures import geometry
 from zoo.architectures.blocks import CropLike, DepthToSpace, PadToMultiple, SigmaMap
 from zoo.errors import InputError, ParityError, UsageError
 
@@ -145,6 +147,11 @@ def padded(x: Any) -> Any:
     return CropLike()(DepthToSpace(2)(small), x)
 
 
+def shrunk(layer: layers.Layer) -> Callable[[Any], Any]:
+    """At half size, doubled again by a layer."""
+    return lambda x: CropLike()(layer(conv(8, strides=2)(PadToMultiple(2)(x))), x)
+
+
 MODELS: dict[str, Callable[[], keras.Model]] = {
     "groups and dilation": lambda: stack(conv(8), conv(4, groups=2, dilation_rate=3, use_bias=False)),
     "even kernel, activations": lambda: stack(conv(4, 2, activation="tanh"), conv(4, 4, activation="relu")),
@@ -166,6 +173,34 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "one layer in two places": lambda: stack(twice),
     "a model in the model": lambda: stack(stack(conv(4), layers.BatchNormalization()), layers.ReLU()),
     "padded and cropped": lambda: stack(padded),
+    "separable": lambda: stack(layers.SeparableConv2D(6, (3, 5), padding="same", depth_multiplier=2), conv()),
+    "separable without bias": lambda: stack(layers.SeparableConv2D(4, 3, padding="same", use_bias=False), conv()),
+    "dense": lambda: stack(layers.Dense(5, activation="silu"), layers.Dense(4, use_bias=False)),
+    "layer normalization": lambda: stack(conv(), layers.LayerNormalization(), layers.LayerNormalization(scale=False)),
+    "softmax": lambda: stack(conv(), layers.Softmax()),
+    "slopes": lambda: stack(conv(), layers.PReLU(shared_axes=[1, 2]), layers.ReLU(negative_slope=0.1), layers.ELU(0.7)),
+    "clipped": lambda: stack(conv(), layers.ReLU(max_value=0.05)),
+    "mean, larger, smaller": lambda: stack(
+        branches(layers.Average(name="mean"), 3),
+        branches(layers.Maximum(name="larger"), 2),
+        branches(layers.Minimum(name="smaller"), 3),
+    ),
+    "noises": lambda: stack(conv(), layers.GaussianNoise(0.5), layers.GaussianDropout(0.5)),
+    "margins": lambda: stack(layers.ZeroPadding2D(((1, 2), (3, 0))), conv(), layers.Cropping2D(((2, 1), (3, 0)))),
+    "transposed": lambda: stack(
+        *(shrunk(layers.Conv2DTranspose(5, size, strides=2, padding="same")) for size in (2, 3, 4, 1)),
+    ),
+    "transposed without padding": lambda: stack(
+        shrunk(layers.Conv2DTranspose(5, 2, strides=2, padding="valid", use_bias=False)),
+        shrunk(layers.Conv2DTranspose(5, 1, strides=2, padding="valid")),
+    ),
+    "upsampled": lambda: stack(
+        shrunk(layers.UpSampling2D(2)), shrunk(layers.UpSampling2D(2, interpolation="bilinear"))
+    ),
+    **{
+        f"activation {name}": lambda name=name: stack(conv(activation=name), layers.Activation(name))
+        for name in ("elu", "selu", "softplus", "softsign", "silu", "gelu", "leaky_relu")
+    },
     "names of the interface": lambda: stack(conv(name="sigma"), conv(name="denoised")),
     "sequential": lambda: keras.Sequential([keras.Input((None, None, 1)), conv(4), layers.ReLU(), conv(1)]),
 }
@@ -182,15 +217,17 @@ def test_every_layer_was_tried(small: Small) -> None:
     tried = {type(layer).__name__ for make in MODELS.values() for layer in make().layers}
     tried |= {type(layer).__name__ for name, config in CONFIGS for layer in small(name, **config).layers}
     assert SigmaMap.__name__ in tried
-    assert set(LAYERS) <= tried
+    assert set(NODES) <= tried
+    assert set(NODES) == set(geometry._RULES) - {"InputLayer"}
 
 
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (lambda: layers.Softmax(name="odd"), "'odd' is a Softmax"),
-        (lambda: layers.ReLU(max_value=6, name="odd"), "'odd' has a maximum"),
-        (lambda: layers.Activation("gelu", name="odd"), "'odd' has activation 'gelu'"),
+        (lambda: layers.RandomContrast(0.1, name="odd"), "'odd' is a RandomContrast, which is not known"),
+        (lambda: layers.ReLU(threshold=0.1, name="odd"), "'odd' has a threshold"),
+        (lambda: layers.Activation("mish", name="odd"), "'odd' has activation 'mish'"),
+        (lambda: layers.Conv2DTranspose(4, 3, dilation_rate=2, padding="same", name="odd"), "'odd' has .* dilation"),
         (lambda: layers.BatchNormalization(axis=1, name="odd"), "'odd' has axis=1"),
     ],
 )
@@ -208,10 +245,10 @@ def test_mismatch_leaves_what_was_there(tiny: keras.Model, tmp_path: Path, monke
     path = tmp_path / "m.onnx"
     path.write_text("earlier")
 
-    def wrong(graph: onnx_layers.Graph, layer: Any, x: str) -> str:
+    def wrong(graph: Graph, layer: Any, x: str) -> str:
         return graph.node(layer.name, "Sigmoid", x)
 
-    monkeypatch.setitem(LAYERS, "ReLU", wrong)
+    monkeypatch.setitem(NODES, "ReLU", wrong)
     with pytest.raises(ParityError, match="differs from its Keras model"):
         to_onnx(tiny, path)
     assert os.listdir(tmp_path) == ["m.onnx"] and path.read_text() == "earlier"

@@ -25,9 +25,6 @@ from export.web import RUNTIME
 from zoo.errors import InputError
 
 Small = Callable[..., keras.Model]
-# Where .ci/run puts the npm package; the tests themselves need no network.
-PACKAGE = Path(__file__).parents[2] / ".cache" / "node_modules" / "onnxruntime-web"
-needs_package = pytest.mark.skipif(not PACKAGE.is_dir(), reason="no npm package onnxruntime-web in .cache")
 
 
 @pytest.fixture
@@ -67,10 +64,9 @@ def denoise(browser, picture: Path) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(bytes(content))).convert("RGB"))
 
 
-@needs_package
-def test_a_photograph_in_the_browser(browser, served, tmp_path: Path) -> None:
+def test_a_photograph_in_the_browser(browser, served, tmp_path: Path, web_runtime: Path) -> None:
     """Several tiles, odd sizes: as ONNX Runtime does it in Python, to a step of 8 bits."""
-    to_web(zoo.load_keras("resnet-gaussian-color"), tmp_path / "page", runtime=PACKAGE)
+    to_web(zoo.load_keras("resnet-gaussian-color"), tmp_path / "page", runtime=web_runtime)
     noisy = data.astronaut()[:301] + np.random.default_rng(0).normal(0, 25, (301, 512, 3))
     noisy = np.clip(np.rint(np.concatenate([noisy, noisy[:, :90]], axis=1)), 0, 255).astype(np.uint8)
     Image.fromarray(noisy).save(tmp_path / "noisy.png")
@@ -93,10 +89,9 @@ def test_a_photograph_in_the_browser(browser, served, tmp_path: Path) -> None:
         browser.save_screenshot(str(Path(folder) / "web.png"))
 
 
-@needs_package
-def test_gray_with_the_noise_level(browser, served, tmp_path: Path, small: Small) -> None:
+def test_gray_with_the_noise_level(browser, served, tmp_path: Path, small: Small, web_runtime: Path) -> None:
     model = small("unet-skip", takes_sigma=True)
-    to_web(model, tmp_path / "page", runtime=PACKAGE / "dist", metadata={"name": "</script><b>&"})
+    to_web(model, tmp_path / "page", runtime=web_runtime / "dist", metadata={"name": "</script><b>&"})
     pixels = data.chelsea()[:50, :71]
     Image.fromarray(pixels).save(tmp_path / "in.png")
     browser.get(served(tmp_path / "page"))
@@ -112,9 +107,8 @@ def test_gray_with_the_noise_level(browser, served, tmp_path: Path, small: Small
     WebDriverWait(browser, 10).until(lambda b: "no picture" in b.find_element("id", "message").text)
 
 
-@needs_package
-def test_nothing_is_fetched_from_elsewhere(served, tmp_path: Path, tiny: keras.Model) -> None:
-    to_web(tiny, tmp_path / "page", runtime=PACKAGE)
+def test_nothing_is_fetched_from_elsewhere(served, tmp_path: Path, tiny: keras.Model, web_runtime: Path) -> None:
+    to_web(tiny, tmp_path / "page", runtime=web_runtime)
     address = served(tmp_path / "page")
     for name in ("", "page.js", "worker.js"):
         text = urllib.request.urlopen(f"{address}/{name}").read().decode()

@@ -69,6 +69,7 @@ class Accounting:
             tile that begins and ends at multiples of ``multiple_of`` (so round outwards), or at the image's edge, has
             in its core exactly the values of the whole image.
         multiple_of: The multiple to which tiles must be aligned, in pixels.
+        takes_multiples_of: What the sides of an image must be multiples of; 1 for a model that pads them itself.
     """
 
     layers: tuple[LayerRow, ...]
@@ -79,6 +80,7 @@ class Accounting:
     receptive_field: int
     halo: int
     multiple_of: int
+    takes_multiples_of: int
 
     def rows_json(self) -> list[dict[str, Any]]:
         """The layers as plain dicts, ready for JSON; :func:`layer_table` reads them."""
@@ -116,6 +118,7 @@ def account(model: keras.Model, size: int | tuple[int, int] | None = None) -> Ac
     steps: list[_Step] = []
     outputs = _flatten(model, "", None, steps)
     multiple_of = _see(steps)
+    pads = any(step.geometry.multiple > 1 for step in steps)
     sides = _sides(steps, size, multiple_of)
     _measure(steps, sides)
     counted: set[int] = set()
@@ -130,6 +133,7 @@ def account(model: keras.Model, size: int | tuple[int, int] | None = None) -> Ac
         receptive_field=max((extent.size for extent in ends), default=0),
         halo=max((extent.halo for extent in ends), default=0),
         multiple_of=multiple_of,
+        takes_multiples_of=1 if pads else multiple_of,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,9 @@ def run(args: argparse.Namespace) -> int:
 
     model = zoo.load_keras(args.name)
     entry = None if str(args.name).endswith(".keras") else zoo.describe(args.name)
+    if entry is None and (whole := exporters.any_size(model)) is not model:
+        model = whole
+        print(f"{args.name} does not take every size: padding and cropping are added", file=sys.stderr)
     arguments = {ARGUMENTS.get(name, name): value for name, value in given.items()}
     if entry is not None:
         arguments["metadata"] = onnx_facts(entry)

@@ -29,7 +29,7 @@ def dormant(model: keras.Model, inputs: Any, batch_size: int = 1) -> dict[str, n
     highest: list[np.ndarray] | None = None
     for i in range(0, len(keras.tree.flatten(inputs)[0]), batch_size):
         part = keras.tree.map_structure(lambda array, i=i: array[i : i + batch_size], inputs)
-        found = keras.tree.flatten(probe(part, training=False))
+        found = keras.tree.flatten(probe(part if isinstance(part, list) else [part], training=False))
         tops = [np.asarray(keras.ops.convert_to_numpy(keras.ops.max(x, axis=(0, 1, 2))), np.float32) for x in found]
         highest = tops if highest is None else [np.maximum(a, b) for a, b in zip(highest, tops, strict=True)]
     return {conv.name: top <= 0 for (conv, _, _), top in zip(places, highest or [], strict=True)}

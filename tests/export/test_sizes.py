@@ -1,0 +1,49 @@
+"""Models of one's own that take some sizes only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import export
+import zoo
+from zoo.errors import UsageError
+
+Shaken = Callable[[keras.Model], keras.Model]
+
+
+def halving(side: int | None) -> keras.Model:
+    """Two levels; takes even sides."""
+    image = keras.Input((side, side, 1), name="picture")
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(image)
+    x = layers.Conv2D(1, 3, padding="same")(layers.UpSampling2D(2)(x))
+    return keras.Model(image, layers.Subtract()([image, x]), name="mine")
+
+
+@pytest.mark.parametrize("side", [32, None])
+def test_even_sides_become_all(shaken: Shaken, tmp_path: Path, side: int | None) -> None:
+    model = shaken(halving(side))
+    with pytest.raises(UsageError, match=r"sides of .* only; expected any: use export.any_size"):
+        export.to_onnx(model, tmp_path / "m.onnx")
+    whole = export.any_size(model)
+    image = np.random.default_rng(0).random((2, 32, 32, 1), np.float32)
+    np.testing.assert_array_equal(whole(image), model(image))
+    assert whole(image[:, :31, :29]).shape == (2, 31, 29, 1)
+    assert zoo.accounting(whole).takes_multiples_of == 1 and export.any_size(whole) is whole
+    assert export.to_onnx(whole, tmp_path / "m.onnx").max_abs <= 1e-5
+
+
+def test_a_model_that_takes_all_is_left_alone(tiny: keras.Model) -> None:
+    assert export.any_size(tiny) is tiny
+
+
+def test_a_model_that_cannot_be_built_for_another_size() -> None:
+    image = keras.Input((8, 8, 1))
+    flat = layers.Reshape((8, 8, 1))(layers.Dense(64)(layers.Flatten()(image)))
+    with pytest.raises(UsageError, match="looks at the whole image|cannot be built for another size"):
+        export.any_size(keras.Model(image, flat))
