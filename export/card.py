@@ -15,6 +15,7 @@ KINDS = {
     "saltpepper": "salt and pepper",
     "blocks": "knocked-out blocks",
     "camera": "a sensor's photon and read noise",
+    "bayer": "a sensor's photon and read noise behind a Bayer mosaic",
     "jpeg": "JPEG compression",
 }
 HOW = (
@@ -132,8 +133,9 @@ def _limits(entry: Pretrained) -> str:
     limits = [
         f"Trained on `{entry.noise}` (levels on the 0–255 scale where they are deviations). Beyond these levels, and "
         "on noise of another kind, it was not measured.",
-        "The noise of its training is independent from pixel to pixel. Noise that was resized, sharpened or smoothed "
-        "afterwards (as phones and cameras do) is correlated, and is taken for detail.",
+        "Noise that was resized, sharpened or smoothed afterwards (as phones and cameras do) is correlated over many "
+        "pixels, and is taken for detail: the noise of its training is "
+        + ("correlated over three pixels." if "bayer" in noise.kinds else "independent from pixel to pixel."),
         "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
         "It learned from photographs; drawings, scans, text and scientific images were not among them, or hardly.",
     ]

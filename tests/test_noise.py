@@ -108,6 +108,37 @@ def test_jpeg_loses_about_as_much_in_both_samplers(name):
     assert noise.sample(clean[..., :1], rng).shape == (128, 128, 1)
 
 
+@pytest.mark.parametrize("sampler", ["numpy", "tensorflow"])
+def test_bayer_noise_is_that_of_the_sensor_interpolated(sampler):
+    """By theory: where a colour was measured its noise is whole, between two pixels half, between four a quarter."""
+    sigma, clean = 20 / 255, np.full((96, 64, 64, 3), GRAY, np.float32)
+    noise = noise_from_name("bayer:0,20")
+    if sampler == "numpy":
+        rng = np.random.default_rng(0)
+        noisy = np.stack([noise.sample(image, rng) for image in clean])
+    else:
+        noisy = corrupt(noise, tf.constant(clean), tf.constant([0, 1], tf.int64))[0].numpy()
+    values = (noisy - clean).astype(np.float64) / sigma
+    assert abs(values.mean()) < 0.01
+    np.testing.assert_allclose(values.var(axis=(0, 1, 2)), [0.5625, 0.625, 0.5625], rtol=0.03)
+    beside = (values[:, :, 1:] * values[:, :, :-1]).mean(axis=(0, 1, 2))
+    # Red, green: means of the products of neighbouring weights over the mosaic.
+    np.testing.assert_allclose(beside, [0.375, 0.25, 0.375], rtol=0.05)
+    # Where the variance is whole: one pixel of four is red, at a place of its own in each image, and two are green.
+    whole = np.stack([values[:, i::2, j::2, 0].var(axis=(1, 2)) for i, j in np.ndindex(2, 2)])
+    assert ((whole > 0.8).sum(axis=0) == 1).all() and len(set(whole.argmax(axis=0))) == 4
+    # At the border some neighbours are mirrored, and fewer are averaged.
+    assert values[:, 31].var() < values[:, 0].var() < 1.4 * values[:, 31].var()
+
+
+def test_bayer_noise_needs_colour():
+    with pytest.raises(UsageError, match="expected a colour image"):
+        zoo.Bayer(5, 5).sample(np.zeros((8, 8, 1), np.float32), np.random.default_rng(0))
+    with pytest.raises(UsageError, match="expected colour images"):
+        corrupt(zoo.Bayer(5, 5), tf.zeros((1, 8, 8, 1)), tf.constant([0, 1], tf.int64))
+    assert zoo.Bayer(5, 5).sample(np.zeros((1, 1, 3), np.float32), np.random.default_rng(0)).shape == (1, 1, 3)
+
+
 def test_the_level_that_training_hands_on_is_the_level_drawn():
     noisy, sigma = corrupt(zoo.Gaussian((0, 55)), tf.zeros((16, 64, 64, 1)), tf.constant([0, 1], tf.int64))
     np.testing.assert_allclose(noisy.numpy().std(axis=(1, 2, 3)), sigma.numpy()[:, 0], rtol=0.05)

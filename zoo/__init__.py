@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoo.errors import ZooError
     from zoo.evaluation import Score, evaluate
     from zoo.inference.denoiser import Denoiser, load
-    from zoo.noise import Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
+    from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
     from zoo.pretrained import Pretrained, describe, list_pretrained
     from zoo.training.data import Augment
     from zoo.training.fit import fit
@@ -35,7 +35,8 @@ _PUBLIC = {
     "load": ("zoo.inference.denoiser", "load"),
     "Denoiser": ("zoo.inference.denoiser", "Denoiser"),
     **{
-        kind: ("zoo.noise", kind) for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Jpeg")
+        kind: ("zoo.noise", kind)
+        for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Bayer", "Jpeg")
     },
     "Mixture": ("zoo.noise", "Mixture"),
     "noise_from_name": ("zoo.noise", "noise_from_name"),
@@ -49,6 +50,7 @@ _PUBLIC = {
 
 __all__ = [
     "Augment",
+    "Bayer",
     "Blocks",
     "Camera",
     "Denoiser",

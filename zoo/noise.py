@@ -159,6 +159,44 @@ class Camera(Noise):
 
 
 @dataclass(frozen=True)
+class Bayer(Camera):
+    """The noise of a sensor behind a Bayer mosaic of colour filters, each colour interpolated bilinearly between its
+    pixels (demosaicing): neighbours share their noise. The picture itself loses nothing. Colour images only.
+
+    ``shot`` and ``read`` are those of the sensor, as for ``camera``: ``bayer:10,3``.
+    """
+
+    kind = "bayer"
+    # Weights of the pixels of a colour, for red and blue (a quarter of the pixels) and for green (half of them).
+    kernels: ClassVar[tuple[np.ndarray, np.ndarray]] = (
+        np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 4,
+        np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4,
+    )
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if image.shape[-1] != 3:
+            raise UsageError(f"{self.name} on an image of {image.shape[-1]} channels; expected a colour image")
+        height, width = image.shape[:2]
+        noise = super().apply(image, rng) - image
+        seen = noise * bayer_masks(height, width, *rng.integers(2, size=2))
+        seen = np.pad(seen, ((1, 1), (1, 1), (0, 0)), "reflect")  # which keeps to the mosaic
+        red_blue, green = self.kernels
+        spread = np.zeros_like(noise)
+        for i, j in np.ndindex(3, 3):
+            weights = np.array([red_blue[i, j], green[i, j], red_blue[i, j]])
+            spread += weights * seen[i : i + height, j : j + width]
+        return image + spread
+
+
+def bayer_masks(height: int, width: int, top: int, left: int) -> np.ndarray:
+    """Which pixels of a mosaic see red, green and blue: bool (height, width, 3). Red is at (top, left) and every other
+    pixel from there, blue diagonally beside it, green at the rest."""
+    row = (np.arange(height) - top)[:, np.newaxis] % 2 == 0
+    column = (np.arange(width) - left) % 2 == 0
+    return np.stack([row & column, row != column, ~row & ~column], axis=-1)
+
+
+@dataclass(frozen=True)
 class Jpeg(Noise):
     """The loss of JPEG at ``quality`` (with halved chroma). The image is clipped and rounded to 8 bits by it."""
 
@@ -200,7 +238,7 @@ class Mixture(Noise):
         return image
 
 
-KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Jpeg)}
+KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Bayer, Jpeg)}
 LEVEL = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from zoo.errors import UsageError
-from zoo.noise import Blocks, Camera, Gaussian, Jpeg, Level, Mixture, Noise, Poisson, SaltPepper, ends
+from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Level, Mixture, Noise, Poisson, SaltPepper, ends
 
 
 @singledispatch
@@ -97,6 +98,27 @@ def _(noise: Camera, clean: Any, seed: Any) -> tuple[Any, Any]:
     noisy = photons(clean, 1 / tf.maximum(deviation, 1e-4) ** 2, draw) if ends(noise.shot)[1] else clean
     sigma = draw_level(noise.read, clean, read) / 255
     return noisy + sigma * tf.random.stateless_normal(tf.shape(clean), rest), none(clean)
+
+
+@corrupt.register
+def _(noise: Bayer, clean: Any, seed: Any) -> tuple[Any, Any]:
+    if clean.shape[-1] != 3:
+        raise UsageError(f"{noise.name} on images of {clean.shape[-1]} channels; expected colour images")
+    draw, place = split(seed, 2)
+    noisy, _ = corrupt.dispatch(Camera)(noise, clean, draw)
+    count, height, width, _ = tf.unstack(tf.shape(clean))
+    # One mosaic for all, cut out at a place of its own for each image.
+    row, column = tf.range(height + 1) % 2 == 0, tf.range(width + 1) % 2 == 0
+    row = row[:, tf.newaxis]
+    masks = tf.cast(tf.stack([row & column, row != column, ~row & ~column], axis=-1), clean.dtype)
+    start = tf.random.stateless_uniform((count, 2), place, 0, 2, tf.int32)
+    masks = tf.map_fn(
+        lambda at: tf.slice(masks, [at[0], at[1], 0], [height, width, 3]), start, fn_output_signature=clean.dtype
+    )
+    seen = tf.pad((noisy - clean) * masks, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
+    red_blue, green = noise.kernels
+    kernel = np.stack([red_blue, green, red_blue], axis=-1)[..., np.newaxis]
+    return clean + tf.nn.depthwise_conv2d(seen, kernel, (1, 1, 1, 1), "VALID"), none(clean)
 
 
 @corrupt.register
