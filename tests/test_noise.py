@@ -120,7 +120,7 @@ def test_bayer_noise_is_that_of_the_sensor_interpolated(sampler):
         noisy = corrupt(noise, tf.constant(clean), tf.constant([0, 1], tf.int64))[0].numpy()
     values = (noisy - clean).astype(np.float64) / sigma
     assert abs(values.mean()) < 0.01
-    np.testing.assert_allclose(values.var(axis=(0, 1, 2)), [0.5625, 0.625, 0.5625], rtol=0.03)
+    np.testing.assert_allclose(values.var(axis=(0, 1, 2)), [0.5625, 0.625, 0.5625], rtol=0.05)
     beside = (values[:, :, 1:] * values[:, :, :-1]).mean(axis=(0, 1, 2))
     # Red, green: means of the products of neighbouring weights over the mosaic.
     np.testing.assert_allclose(beside, [0.375, 0.25, 0.375], rtol=0.05)

@@ -59,23 +59,26 @@ EVERYDAY: dict[str, Any] = {
     "ema": 0.999,
     "validate_every": 4000,
 }
+COLORS = {1: "gray", 3: "color"}
 PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that start from it
 
 
 def other_noise(channels: int, noise: str, **changes: Any) -> Recipe:
     """The everyday resnet for another noise, from the weights of the Gaussian one."""
-    color = "gray" if channels == 1 else "color"
     kind = "photo" if "+" in noise else noise.partition(":")[0]
-    return Recipe(
-        name=f"resnet-{kind}-{color}",
-        architecture="resnet",
-        config={"channels": channels},
-        noise=noise,
-        fit={**EVERYDAY, "minutes": 18, "learning_rate": 1e-3, "seed": 4, "revive": True, **changes},
-        augment=PATCHES,
-        mixed_precision="mixed_bfloat16",
-        start=f"resnet-gaussian-{color}",
-    )
+    return Recipe(name=f"resnet-{kind}-{COLORS[channels]}", noise=noise, **from_gaussian(channels, **changes))
+
+
+def from_gaussian(channels: int, **changes: Any) -> dict[str, Any]:
+    """A stage of training that starts from the everyday Gaussian entry."""
+    return {
+        "architecture": "resnet",
+        "config": {"channels": channels},
+        "fit": {**EVERYDAY, "minutes": 18, "learning_rate": 1e-3, "seed": 4, "revive": True, **changes},
+        "augment": PATCHES,
+        "mixed_precision": "mixed_bfloat16",
+        "start": f"resnet-gaussian-{COLORS[channels]}",
+    }
 
 
 def train_entry(recipe: Recipe) -> None:

@@ -35,6 +35,14 @@ def test_the_same_model_is_copied():
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_model_that_is_told_the_level_begins_as_its_blind_parent():
+    parent, child = random_model(), zoo.build("resnet", takes_sigma=True, **CONFIG)
+    inherit(child, parent)
+    image = np.random.default_rng(1).random((2, 13, 18, 1)).astype(np.float32)
+    told = np.asarray(child([image, np.array([[0.1], [0.2]], np.float32)]))
+    np.testing.assert_allclose(told, np.asarray(parent(image)), atol=1e-5)
+
+
 @pytest.mark.parametrize("other", [{"widths": (4, 8)}, {"encoder_depths": (2, 1)}])
 def test_other_shapes_are_refused(other):
     with pytest.raises(UsageError, match="expected"):
