@@ -6,11 +6,13 @@ import dataclasses
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -28,6 +30,7 @@ from zoo.pretrained import ENTRY_FILE, Pretrained, sha256
 if TYPE_CHECKING:
     import keras
 
+Storage = Literal["float32", "float16"]
 WEIGHTS_FILE, ONNX_FILE, CARD_FILE = "model.weights.h5", "model.onnx", "card.md"
 
 
@@ -42,8 +45,9 @@ def publish(
     training_data: Mapping[str, Any],
     license: str = "Apache-2.0",
     scores: Sequence[Mapping[str, Any]] | None = None,
+    storage: Storage = "float32",
 ) -> Pretrained:
-    """Write an entry: entry.json, card.md, model.weights.h5 (float32, without the optimizer's state), model.onnx.
+    """Write an entry: entry.json, card.md, model.weights.h5 (without the optimizer's state), model.onnx.
 
     Args:
         model: What was trained.
@@ -56,6 +60,8 @@ def publish(
         training_data: See :func:`export.training_data.training_data`.
         license: Of the weights, by its SPDX name.
         scores: Rows as in an entry.json; ``scripts/score_entries.py`` measures them later.
+        storage: "float16" rounds the weights to half precision, in which both files then keep them, at half the size;
+            whoever runs them computes in float32.
 
     Returns:
         The entry, as read from its folder.
@@ -68,10 +74,10 @@ def publish(
     noise = noise_from_name(noise).name if isinstance(noise, str) else noise.name
     config = _plain(config, "config")
     with folder_beside(folder, mine=lambda found: (found / ENTRY_FILE).is_file()) as temporary:
-        rebuilt = _rebuild(as_float32(model), architecture, config, temporary / WEIGHTS_FILE)
+        rebuilt = _rebuild(as_float32(model), architecture, config, temporary / WEIGHTS_FILE, storage)
         data, weights = _plain(training_data, "training_data"), sha256(temporary / WEIGHTS_FILE)
         facts = _onnx_facts(name, noise, license, data, weights)
-        write_entry_model(rebuilt, temporary / ONNX_FILE, facts)
+        write_entry_model(rebuilt, temporary / ONNX_FILE, facts, storage)
         accounting = account(rebuilt)
         entry = Pretrained(
             name=name,
@@ -146,7 +152,9 @@ def _plain(facts: Mapping[str, Any], what: str) -> dict[str, Any]:
         raise UsageError(f"{what} does not fit into JSON ({error}); expected numbers, text, lists, dicts") from error
 
 
-def _rebuild(model: keras.Model, architecture: str, config: dict[str, Any], weights: Path) -> keras.Model:
+def _rebuild(
+    model: keras.Model, architecture: str, config: dict[str, Any], weights: Path, storage: Storage
+) -> keras.Model:
     """The model as others are going to build it: by its config, with its weights as saved to ``weights``."""
     import keras
 
@@ -164,9 +172,34 @@ def _rebuild(model: keras.Model, architecture: str, config: dict[str, Any], weig
             f"zoo.build({architecture!r}, **{config!r}) makes another model than the one that was trained (layer "
             f"{(different or ['the last'])[0]!r} differs); expected the config of its training"
         )
-    carrier.set_weights(model.get_weights())
+    with np.errstate(over="ignore"):  # infinity does not equal what it was
+        rounded = [values.astype(storage).astype(np.float32) for values in model.get_weights()]
+    carrier.set_weights(rounded)
     carrier.save_weights(weights)
+    if storage == "float16":
+        _halve(weights)
     rebuilt.load_weights(weights)
-    if not all(np.array_equal(a, b) for a, b in zip(rebuilt.get_weights(), model.get_weights(), strict=True)):
-        raise UsageError(f"the weights of {model.name!r} came back changed; expected finite float32 weights")
+    close = all(np.allclose(a, b, rtol=1e-3, atol=1e-7) for a, b in zip(rounded, model.get_weights(), strict=True))
+    if not close or not all(np.array_equal(a, b) for a, b in zip(rebuilt.get_weights(), rounded, strict=True)):
+        raise UsageError(f"the weights of {model.name!r} came back changed; expected finite {storage} weights")
     return rebuilt
+
+
+def _halve(weights: Path) -> None:
+    """Rewrite a file of Keras weights, all of them half-precision numbers already, as such."""
+    import h5py
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / weights.name
+        shutil.move(weights, whole)
+        with h5py.File(whole) as old, h5py.File(weights, "w", libver="latest") as new:
+
+            def copy(name: str, item: Any) -> None:
+                if isinstance(item, h5py.Dataset):
+                    copied: Any = new.create_dataset(name, data=item[()].astype(np.float16))
+                else:
+                    copied = new.require_group(name)
+                copied.attrs.update(item.attrs)
+
+            old.visititems(copy)
+            new.attrs.update(old.attrs)

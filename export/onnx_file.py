@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
+
 from export.deliver import deliver_file, version
 from export.guide import Facts, onnx_page
 from export.parity import Parity, check_parity
@@ -66,10 +68,37 @@ def to_onnx(
     )
 
 
-def write_entry_model(model: keras.Model, path: Path, metadata: Mapping[str, str]) -> Parity:
-    """The ONNX file of an entry, alone."""
-    save(onnx_model(model, metadata=metadata), path)
+def write_entry_model(
+    model: keras.Model, path: Path, metadata: Mapping[str, str], storage: Literal["float32", "float16"] = "float32"
+) -> Parity:
+    """The ONNX file of an entry, alone.
+
+    Args:
+        storage: "float16" for weights that are half-precision numbers already: they are kept as such, and made float32
+            again when the file is loaded.
+    """
+    proto = onnx_model(model, metadata=metadata)
+    save(_halved(proto) if storage == "float16" else proto, path)
     return check_parity(model, path)
+
+
+def _halved(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model, each weight behind a conversion, which ONNX Runtime does once and for all when it loads."""
+    import onnx
+
+    graph, casts = proto.graph, []
+    for weight in graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or not np.array_equal(values.astype(np.float16).astype(np.float32), values):
+            continue
+        name = weight.name
+        weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}/half"))
+        casts.append(onnx.helper.make_node("Cast", [weight.name], [name], f"{name}/float", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
 
 
 def onnx_model(

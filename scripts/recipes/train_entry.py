@@ -134,6 +134,7 @@ def train_entry(recipe: Recipe) -> None:
             "validation_psnr": spent[-1]["best_psnr"],
             "docstring": recipe.notes,
         },
+        storage="float16",
         training_data=training_data(args.data / "SOURCES.csv", name="openly licensed photographs"),
     )
 

@@ -184,6 +184,35 @@ def test_mixed_precision_is_published_in_float32(small: Small, tmp_path: Path) -
     np.testing.assert_allclose(zoo.load(tmp_path / "mine")(image, sigma=25.5), wanted, rtol=0, atol=1e-5)
 
 
+def test_half_precision_in_both_files(trained: keras.Model, tmp_path: Path) -> None:
+    """Rounded once, and then the same everywhere."""
+    half = put(trained, tmp_path / "half", storage="float16")
+    kinds = set()
+    with h5py.File(half.folder / "model.weights.h5") as file:
+        file.visititems(lambda _, item: kinds.add(item.dtype) if isinstance(item, h5py.Dataset) else None)
+    assert kinds == {np.dtype(np.float16)}
+    weights = onnx.load(half.folder / "model.onnx").graph.initializer
+    large = [weight for weight in weights if "/kernel" in weight.name]
+    assert large and all(weight.data_type == onnx.TensorProto.FLOAT16 for weight in large)
+    loaded = zoo.load_keras(half.folder)
+    for found, wanted in zip(loaded.get_weights(), trained.get_weights(), strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, wanted.astype(np.float16))
+    image = np.random.default_rng(0).random((33, 18, 3)).astype(np.float32)
+    inputs = [image[None], np.array([[0.1]], np.float32)]
+    np.testing.assert_allclose(
+        zoo.load(half.folder)(image, sigma=25.5), np.asarray(loaded(inputs))[0], rtol=0, atol=1e-5
+    )
+    weights = trained.get_weights()
+    try:
+        trained.set_weights([np.full_like(values, 1e6) for values in weights])
+        with pytest.raises(UsageError, match="expected finite float16 weights"):
+            put(trained, tmp_path / "large", storage="float16")
+    finally:
+        trained.set_weights(weights)
+    assert not (tmp_path / "large").exists()
+
+
 def test_scores_can_be_measured_later(trained: keras.Model, tmp_path: Path) -> None:
     first = put(trained, tmp_path / "mine", scores=None)
     assert first.scores == [] and "Not measured" in (first.folder / "card.md").read_text(encoding="utf-8")

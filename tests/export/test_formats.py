@@ -37,7 +37,7 @@ FORMATS: dict[str, tuple[str, str, dict[str, Any], float]] = {
     "onnx uint8": ("to_onnx", ".onnx", {"io": "uint8"}, 0.5 / 255 + 1e-5),
     "onnx nchw uint8": ("to_onnx", ".onnx", {"layout": "nchw", "io": "uint8"}, 0.5 / 255 + 1e-5),
     "onnx-fp16": ("to_onnx_fp16", ".onnx", {}, 0.01),
-    "onnx-int8": ("to_onnx_int8", ".onnx", {"limit": None, "progress": False}, 0.5),
+    "onnx-int8": ("to_onnx_int8", ".onnx", {"limit": None, "progress": False}, 1.0),
     "saved-model": ("to_saved_model", "", {}, 1e-5),
     "triton": ("to_triton", "", {}, 1e-5),
     "litert": ("to_litert", ".tflite", {}, 1e-5),
