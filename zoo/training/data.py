@@ -95,14 +95,15 @@ def batches(
         at = tf.random.stateless_uniform((2, per_visit), keys[1], dtype=tf.float64)
         room = tf.cast(sizes[i] - side + 1, tf.float64)
         corner = tf.cast(at * room[:, None], tf.int64)
-        patches = tf.cast(cut(i, corner[0], corner[1], side), tf.float32) / 255
+        patches = tf.cast(cut(i, corner[0], corner[1], side), tf.float32) / images.white
         if augmentation.rescale > 1:
             patches = tf.cond(
                 side == patch,
                 lambda: patches,
                 lambda: tf.image.resize(patches, (patch, patch), "bicubic", antialias=True),
             )
-        return augment(tf.ensure_shape(patches, (per_visit, patch, patch, images.depth)), augmentation, keys[2])
+        patches = augment(tf.ensure_shape(patches, (per_visit, patch, patch, images.depth)), augmentation, keys[2])
+        return patches if images.paired else tf.clip_by_value(patches, 0, 1)  # noise leads beyond
 
     def form(step: Any, stacked: Any) -> Any:
         if images.paired:
@@ -131,7 +132,7 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         patches = tf.cond(coin[2] < 0.5, lambda: tf.transpose(patches, (0, 2, 1, 3)), lambda: patches)
     if augmentation.brightness:
         patches += (2 * coin[3] - 1) * augmentation.brightness
-    return tf.clip_by_value(patches, 0, 1)
+    return patches
 
 
 def validation_pairs(

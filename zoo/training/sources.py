@@ -32,18 +32,22 @@ class ImageSet:
         self.channels, self.paired = channels, paired
         self.depth = channels * (2 if paired else 1)
         self.files = [tuple(map(str, f)) for f in files] if files and isinstance(files[0], tuple) else []
+        self.dtype = np.dtype(np.uint8)
         if self.files:
             self.sizes = np.array([_size(f, channels) for f in self.files], np.int64)
         else:
             self.sizes = np.array([a.shape[:2] for a in files], np.int64)  # type: ignore[union-attr]
+            # All in the type of the deepest: what is deeper than 8 bits stays so.
+            self.dtype = max((a.dtype for a in files), key=lambda dtype: dtype.itemsize)  # type: ignore[union-attr]
+        self.white = WHITE[self.dtype]
         self.areas = self.sizes.prod(axis=1)
         self.starts = np.concatenate([[0], np.cumsum(self.areas)[:-1]]) * self.depth
         self.in_memory = not self.files or self.areas.sum() * self.depth <= CACHE_BYTES
         if self.in_memory:
             images = (_decode(f, channels).numpy() for f in self.files) if self.files else files
-            self.pixels = np.empty(int(self.areas.sum()) * self.depth, np.uint8)
+            self.pixels = np.empty(int(self.areas.sum()) * self.depth, self.dtype)
             for start, area, image in zip(self.starts, self.areas, images, strict=True):
-                self.pixels[start : start + area * self.depth] = np.ravel(image)  # type: ignore[arg-type]
+                self.pixels[start : start + area * self.depth] = _rescaled(np.ravel(image), self.dtype)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -52,11 +56,11 @@ class ImageSet:
         """Image ``i``, float32 (h, w, channels) in [0, 1] (pairs: (h, w, 2·channels), the noisy one first)."""
         if self.in_memory:
             flat = self.pixels[self.starts[i] : self.starts[i] + self.areas[i] * self.depth]
-            return flat.reshape(*self.sizes[i], self.depth).astype(np.float32) / 255
+            return flat.reshape(*self.sizes[i], self.depth).astype(np.float32) / np.float32(self.white)
         return _decode(self.files[i], self.channels).numpy().astype(np.float32) / 255
 
     def cutter(self) -> tuple[int, Any]:
-        """How many patches a visit takes, and the function (image number, tops, lefts, side) → uint8 patches."""
+        """How many patches a visit takes, and the function (image number, tops, lefts, side) → patches in ``dtype``."""
         sizes = tf.constant(self.sizes)
         if not self.in_memory:
             files = tf.constant(self.files)
@@ -87,9 +91,9 @@ def open_images(source: Source, channels: int) -> ImageSet:
     """The images of a source.
 
     Args:
-        source: A folder (searched through; JPEG, PNG, BMP); a sequence of arrays, uint8 or float in [0, 1], (h, w) or
-            (h, w, c); ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of tensorflow-datasets; or a pair (noisy, clean) of
-            folders whose files have equal names.
+        source: A folder (searched through; JPEG, PNG, BMP); a sequence of arrays, uint8, uint16 or float in [0, 1],
+            (h, w) or (h, w, c); ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of tensorflow-datasets; or a pair (noisy,
+            clean) of folders whose files have equal names, or of sequences of arrays of equal sizes.
         channels: 1 or 3. Colour becomes gray by its luma (ITU-R BT.601), gray becomes colour by repetition.
 
     Raises:
@@ -99,6 +103,8 @@ def open_images(source: Source, channels: int) -> ImageSet:
         noisy, clean = source
         if isinstance(noisy, str | os.PathLike) and isinstance(clean, str | os.PathLike):
             return _pairs(Path(noisy), Path(clean), channels)
+        if isinstance(noisy, Sequence) and isinstance(clean, Sequence):
+            return _array_pairs(noisy, clean, channels)
     if isinstance(source, str) and source.startswith("tfds:"):
         return ImageSet(_tfds(source, channels), channels, paired=False)
     if isinstance(source, str | os.PathLike):
@@ -133,6 +139,22 @@ def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
     return images
 
 
+def _array_pairs(noisy: Sequence[np.ndarray], clean: Sequence[np.ndarray], channels: int) -> ImageSet:
+    if len(noisy) != len(clean) or not noisy:
+        raise UsageError(f"{len(noisy)} noisy and {len(clean)} clean images; expected as many, at least one")
+    stacked = []
+    for i, (a, b) in enumerate(zip(noisy, clean, strict=True)):
+        # Noise leads beyond black and white.
+        pair = [_array(np.asarray(a), channels, beyond=True), _array(np.asarray(b), channels, beyond=True)]
+        if pair[0].shape != pair[1].shape:
+            raise UsageError(f"pair {i} has sizes {pair[0].shape} and {pair[1].shape}; expected equal ones")
+        dtype = max((image.dtype for image in pair), key=lambda dtype: dtype.itemsize)
+        stacked.append(np.concatenate([_rescaled(image, dtype) for image in pair], axis=-1))
+        if np.array_equal(stacked[-1][..., :channels], stacked[-1][..., channels:]):
+            raise UsageError(f"noisy image {i} equals its clean one: from equal pairs a network learns to copy")
+    return ImageSet(stacked, channels, paired=True)
+
+
 def _tfds(source: str, channels: int) -> list[np.ndarray]:
     try:
         import tensorflow_datasets as tfds
@@ -148,20 +170,33 @@ def _tfds(source: str, channels: int) -> list[np.ndarray]:
     return [_array(item["image"], channels) for item in tfds.as_numpy(data)]
 
 
-def _array(image: np.ndarray, channels: int) -> np.ndarray:
-    """Any array of an image → uint8 (h, w, channels)."""
+# The types in which images are kept, and the value of white in each.
+WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+
+
+def _array(image: np.ndarray, channels: int, *, beyond: bool = False) -> np.ndarray:
+    """Any array of an image → uint8, uint16 or float32 (h, w, channels)."""
     if image.ndim == 2:
         image = image[..., None]
-    if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.dtype not in (np.uint8, np.float32, np.float64):
+    if image.dtype in (np.float16, np.float64):
+        image = image.astype(np.float32)
+    if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.dtype not in WHITE:
         raise InputError(
             f"array of shape {image.shape} and type {image.dtype}; expected (h, w), (h, w, 1) or (h, w, 3) of "
-            "uint8 or float"
+            "uint8, uint16 or float"
         )
-    if image.dtype != np.uint8:
-        if not (image.min() >= 0 and image.max() <= 1):
-            raise InputError(f"float image from {image.min():g} to {image.max():g}; expected clean values in [0, 1]")
-        image = np.round(image * 255).astype(np.uint8)
+    if image.dtype == np.float32 and not beyond and not (image.min() >= 0 and image.max() <= 1):
+        raise InputError(f"float image from {image.min():g} to {image.max():g}; expected clean values in [0, 1]")
     return _fit_channels(image, channels).numpy()
+
+
+def _rescaled(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values of one of the types of ``WHITE`` in another, no shallower one."""
+    if values.dtype == dtype:
+        return values
+    if dtype == np.float32:
+        return values.astype(np.float32) / np.float32(WHITE[values.dtype])
+    return values.astype(dtype) * dtype.type(WHITE[dtype] // WHITE[values.dtype])
 
 
 def _fit_channels(image: Any, channels: int) -> Any:
