@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
     from zoo.pretrained import Pretrained, describe, list_pretrained
     from zoo.training.data import Augment
+    from zoo.training.finetune import finetune
     from zoo.training.fit import fit
     from zoo.training.optimizers import Schedule
 
@@ -40,6 +41,7 @@ _PUBLIC = {
     },
     "Mixture": ("zoo.noise", "Mixture"),
     "noise_from_name": ("zoo.noise", "noise_from_name"),
+    "finetune": ("zoo.training.finetune", "finetune"),
     "fit": ("zoo.training.fit", "fit"),
     "Augment": ("zoo.training.data", "Augment"),
     "Schedule": ("zoo.training.optimizers", "Schedule"),
@@ -70,6 +72,7 @@ __all__ = [
     "describe",
     "encoder",
     "evaluate",
+    "finetune",
     "fit",
     "list_pretrained",
     "load",

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
-from zoo.cli import compare, denoise, evaluate, export, listing, noise, show, train
+from zoo.cli import compare, denoise, evaluate, export, finetune, listing, noise, show, train
 from zoo.errors import UsageError, ZooError
 
-SUBCOMMANDS = (listing, show, denoise, compare, noise, train, evaluate, export)
+SUBCOMMANDS = (listing, show, denoise, compare, noise, train, finetune, evaluate, export)
 STDERR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from zoo.errors import UsageError
 from zoo.noise import Gaussian, Noise, number
 from zoo.training.corrupt import corrupt
+from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
 
 
@@ -60,6 +61,7 @@ def batches(
     augmentation: Augment | None = None,
     takes_sigma: bool = False,
     numbers: Sequence[int] | None = None,
+    self_supervised: bool = False,
 ) -> tf.data.Dataset:
     """An endless tf.data pipeline of (noisy, clean) float32 batches (n, patch, patch, c), or ((noisy, sigma), clean).
 
@@ -70,13 +72,15 @@ def batches(
         start: The number of the first batch to give: the pipeline continues there exactly.
         takes_sigma: Give the drawn noise level too, (n, 1), on the image's scale.
         numbers: Use only these images.
+        self_supervised: The images are noisy, and nothing else is known: see :mod:`zoo.training.neighbors`.
     """
     augmentation = augmentation or Augment()
     chosen = np.arange(len(images)) if numbers is None else np.asarray(numbers)
-    if (noise is None) != images.paired:
+    if (noise is None) != (images.paired or self_supervised) or (images.paired and self_supervised):
         raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
+    patch = 2 * patch if self_supervised else patch  # of which the network sees half the pixels
     if (small := images.sizes[chosen].min()) < patch:
-        raise UsageError(f"an image is only {small} pixels high or wide; expected at least patch={patch}")
+        raise UsageError(f"an image is only {small} pixels high or wide; expected at least {patch}: a smaller patch")
     per_visit, cut = images.cutter()
     # Large images are visited more often, so that all pixels are seen alike.
     visits = np.repeat(chosen, np.ceil(images.areas[chosen] / (16 * patch * patch)).astype(int))
@@ -103,11 +107,14 @@ def batches(
                 lambda: tf.image.resize(patches, (patch, patch), "bicubic", antialias=True),
             )
         patches = augment(tf.ensure_shape(patches, (per_visit, patch, patch, images.depth)), augmentation, keys[2])
-        return patches if images.paired else tf.clip_by_value(patches, 0, 1)  # noise leads beyond
+        clean = not images.paired and not self_supervised
+        return tf.clip_by_value(patches, 0, 1) if clean else patches  # noise leads beyond
 
     def form(step: Any, stacked: Any) -> Any:
         if images.paired:
             return stacked[..., : images.channels], stacked[..., images.channels :]
+        if self_supervised:
+            return neighbor_pairs(stacked, tf.stack([tf.cast(seed, tf.int64) + 1, step]))
         assert noise is not None
         noisy, sigma = corrupt(noise, stacked, tf.stack([tf.cast(seed, tf.int64) + 1, step]))
         return ((noisy, sigma), stacked) if takes_sigma else (noisy, stacked)
@@ -136,15 +143,24 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
 
 
 def validation_pairs(
-    images: ImageSet, noise: Noise | None, *, seed: int, side: int, most: int, numbers: Sequence[int] | None = None
+    images: ImageSet,
+    noise: Noise | None,
+    *,
+    seed: int,
+    side: int,
+    most: int,
+    numbers: Sequence[int] | None = None,
+    self_supervised: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fixed pairs for validation, the same at every look: centre crops with seeded noise by the numpy sampler.
 
     Returns:
-        noisy and clean, float32 (n, side, side, c), and the level of Gaussian noise (n, 1) on the image's scale.
+        noisy and clean (with ``self_supervised`` the noisy neighbours instead), float32 (n, side, side, c), and the
+        level of Gaussian noise (n, 1) on the image's scale.
     """
     chosen = (list(range(len(images))) if numbers is None else list(numbers))[:most]
     side = min(side, int(images.sizes[chosen].min()))
+    side -= side % 2 if self_supervised else 0
     noisy, clean, sigma = [], [], []
     for i in chosen:
         top, left = (images.sizes[i] - side) // 2
@@ -157,6 +173,9 @@ def validation_pairs(
             drawn = noise.draw(rng)
             noisy.append(drawn.apply(crop, rng))
             sigma.append([number(drawn.sigma) / 255 if isinstance(drawn, Gaussian) else 0.0])
+    if self_supervised:
+        pairs = neighbor_pairs(tf.constant(np.stack(clean)), tf.constant([seed, 0], tf.int64))
+        return pairs[0].numpy(), pairs[1].numpy(), np.zeros((len(chosen), 1), np.float32)
     return np.stack(noisy), np.stack(clean), np.array(sigma or [[0.0]] * len(chosen), np.float32)
 
 

@@ -40,6 +40,8 @@ def fit(
     clip_norm: float | None = 1.0,
     ema: float = 0.99,
     revive: bool = False,
+    self_supervised: bool = False,
+    patience: int | None = None,
     validate_every: int = 1000,
     validation_images: int = 16,
     validation_side: int = 256,
@@ -69,6 +71,10 @@ def fit(
         weight_decay, clip_norm, ema: See :func:`zoo.training.optimizers.make_optimizer`.
         revive: At each validation, give features that no validation image wakes up a new start
             (:func:`zoo.training.dormant.revive`).
+        self_supervised: The images are noisy, and there are no clean ones: learn from neighbouring pixels
+            (:mod:`zoo.training.neighbors`), validation included. Give no noise then, and the loss "l2": what it is
+            least for on average is the picture.
+        patience: Stop when so many validations in a row were no better than the best one; None goes on to the end.
         validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
         seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
         progress: Show a progress bar on standard error.
@@ -87,13 +93,19 @@ def fit(
     if takes_sigma and (noise is None or noise.kinds != ("gaussian",)):
         raise UsageError(f"the model takes a noise level, and the noise is {noise!r}; expected gaussian noise")
     run = Run(out, steps=steps, minutes=minutes, resume=resume)
-    images = open_images(train, channels)
+    images = open_images(train, channels, clean=not self_supervised)
     if validation is None:
         checks, (numbers, held) = images, hold_out(images)
     else:
-        checks, numbers, held = open_images(validation, channels), None, None
+        checks, numbers, held = open_images(validation, channels, clean=not self_supervised), None, None
     noisy, clean, sigma = validation_pairs(
-        checks, noise, seed=seed, side=validation_side, most=validation_images, numbers=held
+        checks,
+        noise,
+        seed=seed,
+        side=validation_side,
+        most=validation_images,
+        numbers=held,
+        self_supervised=self_supervised,
     )
     refuse_copying(noisy, clean, "validation")
 
@@ -121,6 +133,7 @@ def fit(
         augmentation=augment,
         takes_sigma=takes_sigma,
         numbers=numbers,
+        self_supervised=self_supervised,
     )
     first, target = next(iter(data))
     refuse_copying(np.asarray(first[0] if takes_sigma else first), np.asarray(target), "training")
@@ -133,6 +146,7 @@ def fit(
         batch=batch,
         replicas=strategy.num_replicas_in_sync if strategy is not None else 1,
         revive=seed if revive else None,
+        patience=patience,
         progress=progress,
     )
     run.make_folder()

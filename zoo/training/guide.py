@@ -35,6 +35,7 @@ class Guide(keras.callbacks.Callback):
         batch: int,
         replicas: int,
         revive: int | None,
+        patience: int | None,
         progress: bool,
     ) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class Guide(keras.callbacks.Callback):
         index = np.arange(-(-count // replicas) * replicas) % count
         self.validation = tuple(keras.tree.map_structure(lambda array: array[index], part) for part in validation)
         self.validate_every, self.learning_rate, self.batch = max(ROUND, validate_every), learning_rate, batch
-        self.revive = revive
+        self.revive, self.patience = revive, patience
         self.earlier = run.history.minutes
         self.started = time.monotonic()
         self.smoothed = run.history.rows[-1]["loss_smoothed"] if run.history.rows else None
@@ -102,11 +103,19 @@ class Guide(keras.callbacks.Callback):
             # Towards the end the steps are too short to teach a feature that starts again.
             if run.progress < 0.75:
                 row["revived"] = self._revive()
+            if self._is_stale():
+                self.model.stop_training = True
             run.checkpoint(self.model)
         psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
         self.bar.update(
             self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
         )
+
+    def _is_stale(self) -> bool:
+        """Whether the last validations, as many as there is patience for, were no better than the best one."""
+        since = [row for row in self.run.history.rows if row["validation_loss"] is not None]
+        later = [row for row in since if int(row["step"] or 0) > (self.run.history.best_step or 0)]
+        return self.patience is not None and len(later) >= self.patience
 
     def _revive(self) -> int | None:
         if self.revive is None:

@@ -42,7 +42,7 @@ class ImageSet:
         self.white = WHITE[self.dtype]
         self.areas = self.sizes.prod(axis=1)
         self.starts = np.concatenate([[0], np.cumsum(self.areas)[:-1]]) * self.depth
-        self.in_memory = not self.files or self.areas.sum() * self.depth <= CACHE_BYTES
+        self.in_memory = not self.files or bool(self.areas.sum() * self.depth <= CACHE_BYTES)
         if self.in_memory:
             images = (_decode(f, channels).numpy() for f in self.files) if self.files else files
             self.pixels = np.empty(int(self.areas.sum()) * self.depth, self.dtype)
@@ -87,7 +87,7 @@ class ImageSet:
         return 1, cut_memory
 
 
-def open_images(source: Source, channels: int) -> ImageSet:
+def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSet:
     """The images of a source.
 
     Args:
@@ -95,23 +95,24 @@ def open_images(source: Source, channels: int) -> ImageSet:
             (h, w) or (h, w, c); ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of tensorflow-datasets; or a pair (noisy,
             clean) of folders whose files have equal names, or of sequences of arrays of equal sizes.
         channels: 1 or 3. Colour becomes gray by its luma (ITU-R BT.601), gray becomes colour by repetition.
+        clean: The images of a sequence are clean, and stay within [0, 1]; noise leads beyond.
 
     Raises:
         InputError: Nothing there, or an image that cannot be read. UsageError: pairs that do not fit, or are equal.
     """
     if isinstance(source, tuple) and len(source) == 2:
-        noisy, clean = source
-        if isinstance(noisy, str | os.PathLike) and isinstance(clean, str | os.PathLike):
-            return _pairs(Path(noisy), Path(clean), channels)
-        if isinstance(noisy, Sequence) and isinstance(clean, Sequence):
-            return _array_pairs(noisy, clean, channels)
+        first, second = source
+        if isinstance(first, str | os.PathLike) and isinstance(second, str | os.PathLike):
+            return _pairs(Path(first), Path(second), channels)
+        if isinstance(first, Sequence) and isinstance(second, Sequence):
+            return _array_pairs(first, second, channels)
     if isinstance(source, str) and source.startswith("tfds:"):
         return ImageSet(_tfds(source, channels), channels, paired=False)
     if isinstance(source, str | os.PathLike):
         return ImageSet([(f,) for f in _files(Path(source))], channels, paired=False)
     if not len(source):
         raise InputError("no images: received an empty sequence; expected arrays (h, w) or (h, w, channels)")
-    return ImageSet([_array(np.asarray(a), channels) for a in source], channels, paired=False)
+    return ImageSet([_array(np.asarray(a), channels, beyond=not clean) for a in source], channels, paired=False)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,0 +1,244 @@
+"""Fine-tuning: what is looked at, what is trained, what is said, and what is left when it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data as photographs
+
+import zoo
+import zoo.training.finetune
+from zoo.cli import main
+from zoo.errors import InputError, UsageError
+from zoo.training.survey import survey
+
+
+@pytest.fixture(scope="module")
+def parent() -> Path:
+    """The smallest of the shipped entries."""
+    return zoo.describe("shallow-gaussian-gray").folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> dict[str, Path]:
+    """Folders of clean and noisy pictures, the noise striped."""
+    folders = {name: tmp_path / name for name in ("clean", "noisy")}
+    for folder in folders.values():
+        folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(8):
+        clean = photographs.camera()[40 * i : 40 * i + 96, 30 * i : 30 * i + 100]
+        noisy = clean + 20 * rng.standard_normal((96, 1)) + 10 * rng.standard_normal(clean.shape)
+        Image.fromarray(clean).save(folders["clean"] / f"{i}.png")
+        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(folders["noisy"] / f"{i}.tif")
+    return folders
+
+
+def tune(parent: Path, out: Path, **options: Any) -> Any:
+    defaults: dict[str, Any] = {"steps": 100, "patch": 32, "learning_rate": 1e-3, "progress": False}
+    return zoo.finetune(parent, out, **(defaults | options))
+
+
+# ---- the result ------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_become_an_entry_that_is_better_at_their_noise(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    verdict = tune(
+        parent, tmp_path / "mine", pairs=(pictures["noisy"], pictures["clean"]), command="zoo x", say=said.append
+    )
+    assert verdict.improved and verdict.after > verdict.before + 0.5
+    assert verdict.measure == "PSNR" and verdict.images == 1
+    assert "8 pairs" in said[0] and "6 to learn from, 1 to choose the weights by, 1 to judge them" in said[1]
+    entry = zoo.describe(tmp_path / "mine")
+    assert entry.recipe["parent_sha256"] == zoo.describe(parent).files["model.weights.h5"]
+    assert entry.recipe["command"] == "zoo x" and entry.recipe["verdict"]["after"] == verdict.after
+    for name in ("before-after.png", "curve.png", "card.md", "model.onnx"):
+        assert (entry.folder / name).is_file()
+    assert not (tmp_path / "mine.training").exists()
+    assert f"{verdict.before:.2f} dB before" in (entry.folder / "card.md").read_text(encoding="utf-8")
+    # A citizen: it denoises by its path, and is what was judged.
+    noisy = np.asarray(Image.open(pictures["noisy"] / "3.tif"))
+    keras_model = zoo.load_keras(entry.folder)
+    wanted = np.asarray(keras_model(noisy[None, ..., None] / np.float32(255)))[0, ..., 0]
+    np.testing.assert_allclose(zoo.load(entry.folder)(noisy / np.float32(255)), wanted, atol=1e-5)
+
+
+def test_noisy_images_alone(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    """Noise stronger than the parent knows is learned without a clean image: the result is nearer to the clean ones."""
+    folder = tmp_path / "white"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    clean = [np.asarray(Image.open(path)) / np.float32(255) for path in sorted(pictures["clean"].iterdir())]
+    noisy = [image + rng.normal(0, 0.4, image.shape).astype(np.float32) for image in clean]
+    for i, image in enumerate(noisy):
+        np.save(folder / f"{i}.npy", image)
+    verdict = tune(parent, tmp_path / "mine", noisy=folder, steps=200)
+    assert verdict.measure == "neighbour PSNR" and verdict.improved and verdict.before_ssim is None
+    error = [
+        np.mean([np.square(zoo.load(entry)(a) - b).mean() for a, b in zip(noisy, clean, strict=True)])
+        for entry in (parent, tmp_path / "mine")
+    ]
+    assert error[1] < 0.9 * error[0]
+
+
+def test_without_gain_the_parents_weights_are_the_result(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    verdict = tune(parent, tmp_path / "mine", clean=pictures["clean"], steps=1, learning_rate=1e-12)
+    assert not verdict.improved and "did not help" in str(verdict)
+    for a, b in zip(zoo.load_keras(parent).get_weights(), zoo.load_keras(tmp_path / "mine").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert "did not help" in (tmp_path / "mine" / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("freeze", "trained"), [("encoder", ("decoder_", "head")), ("all-but-head", ("head",))])
+def test_what_is_frozen_stays(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path, freeze: Any, trained: tuple[str, ...]
+) -> None:
+    verdict = tune(parent, tmp_path / "mine", pairs=(pictures["noisy"], pictures["clean"]), freeze=freeze)
+    assert verdict.improved
+    before, after = zoo.load_keras(parent), zoo.load_keras(tmp_path / "mine")
+    for a, b in zip(before.layers, after.layers, strict=True):
+        same = all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+        assert same or a.name.startswith(trained)
+    assert not np.array_equal(before.get_layer("head").get_weights()[0], after.get_layer("head").get_weights()[0])
+
+
+def test_a_steplength_is_found(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoo.training.finetune, "RATES", (1e-9, 1e-3, 10.0))
+    said: list[str] = []
+    pairs = (pictures["noisy"], pictures["clean"])
+    tune(parent, tmp_path / "mine", pairs=pairs, learning_rate=None, steps=20, say=said.append)
+    assert said[2] == "steplength 0.001"
+
+
+# ---- stopped, and gone on --------------------------------------------------------------------------------------------
+
+
+def test_killed_and_resumed_it_ends_with_the_same_weights(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "zoo.cli", "finetune", str(parent)]
+    command += ["--pairs", str(pictures["noisy"]), str(pictures["clean"])]
+    command += ["--steps", "200", "--patch", "32", "--learning-rate", "0.001"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    subprocess.run([*command, "-o", str(tmp_path / "whole")], check=True, **quiet)
+    run = tmp_path / "stopped.training" / "run" / "run.json"
+    process = subprocess.Popen([*command, "-o", str(tmp_path / "stopped")], **quiet)
+    while not run.is_file() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "stopped").exists()
+    again = subprocess.run([*command, "-o", str(tmp_path / "stopped")], **quiet)
+    assert again.returncode == 2 and "--resume" in again.stderr
+    subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume"], check=True, **quiet)
+    a, b = (zoo.load_keras(tmp_path / name).get_weights() for name in ("whole", "stopped"))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
+
+
+# ---- the look --------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_used_is_left_out_with_its_reason(pictures: dict[str, Path]) -> None:
+    noisy, clean = pictures["noisy"], pictures["clean"]
+    plain = photographs.camera()[200:296, 300:400]
+    (noisy / "damaged.png").write_bytes((clean / "0.png").read_bytes()[:200])
+    (clean / "damaged.png").write_bytes((clean / "0.png").read_bytes())
+    Image.fromarray(plain[:20]).save(noisy / "small.png")
+    Image.fromarray(plain[:20]).save(clean / "small.png")
+    Image.fromarray(plain).save(noisy / "equal.png")
+    Image.fromarray(plain).save(clean / "equal.png")
+    Image.fromarray(np.roll(plain, (3, -5), (0, 1))).save(noisy / "moved.png")
+    Image.fromarray(plain).save(clean / "moved.png")
+    Image.fromarray(photographs.moon()[:96, :100]).save(noisy / "other.png")
+    Image.fromarray(plain).save(clean / "other.png")
+    Image.fromarray(plain[:, :90]).save(noisy / "size.png")
+    Image.fromarray(plain).save(clean / "size.png")
+    Image.fromarray(plain).save(clean / "alone.png")
+    found = survey("pairs", (noisy, clean), channels=1, smallest=32)
+    assert len(found.items) == 8
+    reasons = dict(found.left_out)
+    assert set(reasons) == {"alone", *(f"{n}.png" for n in ("damaged", "small", "equal", "moved", "other", "size"))}
+    assert "only in" in reasons["alone"] and "cannot be read" in reasons["damaged.png"]
+    assert "expected at least 32" in reasons["small.png"] and "learns to copy" in reasons["equal.png"]
+    assert reasons["moved.png"] == "shifted against its clean one by 3 pixels down and -5 to the right"
+    assert "something else" in reasons["other.png"] and "96×90" in reasons["size.png"]
+    assert "little to learn from" in found.notes[0]
+
+
+def test_noisy_clean_images_are_noticed(pictures: dict[str, Path]) -> None:
+    assert not any("look noisy" in n for n in survey("clean", (pictures["clean"],), channels=1, smallest=32).notes)
+    assert any("look noisy" in n for n in survey("clean", (pictures["noisy"],), channels=1, smallest=32).notes)
+
+
+def test_depths_and_colours_are_mixed(tmp_path: Path) -> None:
+    gray = photographs.camera()[:64, :64]
+    Image.fromarray(gray).save(tmp_path / "a.png")
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "b.tif")
+    Image.fromarray(photographs.astronaut()[:64, :64]).save(tmp_path / "c.jpg")
+    found = survey("clean", (tmp_path,), channels=3, smallest=32)
+    assert {item.image.shape for item in found.items} == {(64, 64, 3)}
+    assert {item.image.dtype.name for item in found.items} == {"uint8", "uint16"}
+
+
+def test_too_few(pictures: dict[str, Path], tmp_path: Path) -> None:
+    for path in sorted(pictures["clean"].iterdir())[2:]:
+        path.unlink()
+    with pytest.raises(InputError, match="2 usable of 2 .* expected at least 3"):
+        survey("clean", (pictures["clean"],), channels=1, smallest=32)
+
+
+def test_a_dry_run_writes_nothing(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(os.listdir(tmp_path))
+    options = ["--clean", str(pictures["clean"]), "-o", str(tmp_path / "mine"), "--dry-run"]
+    assert main(["finetune", str(parent), *options]) == 0
+    assert sorted(os.listdir(tmp_path)) == before
+    assert "8 clean images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "no images given"),
+        ({"clean": "a", "noisy": "b"}, "clean, noisy given"),
+        ({"pairs": ("a",)}, "expected two folders"),
+        ({"noisy": "a", "noise": "gaussian:5"}, "leave it out"),
+        ({"clean": "a", "minutes": 1}, "exactly one budget"),
+        ({"clean": "a", "freeze": "head"}, "expected one of none, encoder"),
+        ({"clean": "a", "resume": True}, "nothing to resume"),
+    ],
+)
+def test_wrong_usage(parent: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        tune(parent, tmp_path / "mine", **options)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["My_Denoiser", "no/folder/mine"])
+def test_places_that_cannot_be(parent: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="expected|no existing folder"):
+        tune(parent, tmp_path / name, clean=tmp_path)
+
+
+def test_what_is_there_stays(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UsageError, match="is there already"):
+        tune(parent, tmp_path / "mine", clean=pictures["clean"])

@@ -1,0 +1,343 @@
+"""``finetune``: an entry of the zoo made better at somebody's own images, judged on some that it never saw."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import keras
+import numpy as np
+
+from zoo.architectures import load_keras
+from zoo.atomic import file_beside
+from zoo.errors import DivergenceError, MissingExtraError, UsageError
+from zoo.evaluation import WINDOW
+from zoo.noise import Noise, noise_from_name
+from zoo.pretrained import Pretrained, describe
+from zoo.training.curves import write_png
+from zoo.training.data import Augment
+from zoo.training.fit import fit
+from zoo.training.optimizers import Schedule
+from zoo.training.run import History
+from zoo.training.survey import Item, Kind, Survey, survey
+from zoo.training.verdict import Case, Verdict, before_after, case, judge
+
+Freeze = Literal["none", "encoder", "all-but-head"]
+# What is trained: layers whose names begin so are not.
+FROZEN: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "encoder": ("encoder_", "code"),
+    "all-but-head": ("encoder_", "code", "decoder_"),
+}
+# Steplengths that the range test tries, and the share of the budget that each may take.
+RATES, RATE_SHARE, RATE_STEPS = (1e-4, 3e-4, 1e-3), 0.04, 20
+# Held out: of all images for the verdict, and of the rest for choosing weights.
+SHARE, MOST = 0.15, 16
+
+
+def finetune(
+    parent: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    clean: str | os.PathLike[str] | None = None,
+    pairs: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
+    noisy: str | os.PathLike[str] | None = None,
+    noise: str | Noise | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    resume: bool = False,
+    freeze: Freeze = "none",
+    learning_rate: float | None = None,
+    batch: int = 8,
+    patch: int = 64,
+    seed: int = 0,
+    command: str = "",
+    say: Callable[[str], None] | None = None,
+    progress: bool = True,
+) -> Verdict:
+    """Train an entry further on one's own images, and write the result as an entry.
+
+    Of the images, some are held out by file before anything else: the verdict is measured on them. Of the others, some
+    choose the weights while the rest is learned from. The run's state is kept in ``OUT.training`` until the result is
+    written. Interrupted (Ctrl-C), it ends with the best weights so far.
+
+    Args:
+        parent: Name or folder of an entry.
+        out: Folder of the result; its last part is the entry's name.
+        clean: A folder of clean images, on which ``noise`` is drawn.
+        pairs: Folders of noisy and clean images of equal names. Repeated shots of one scene, all noisy, do as well
+            (Lehtinen et al. 2018, "Noise2Noise").
+        noisy: A folder of noisy images, nothing else (:mod:`zoo.training.neighbors`). The noise must be independent
+            from pixel to pixel. Exactly one of the three is expected.
+        noise: For ``clean``, such as "gaussian:5-30"; by default what the parent was trained on.
+        minutes, steps: The budget of the training itself: exactly one of the two.
+        resume: Continue the run in OUT.training.
+        freeze: "encoder" trains decoder and head, "all-but-head" the head alone.
+        learning_rate: The peak of the steplength; by default a short range test finds it.
+        batch, patch, seed: As for :func:`zoo.fit`.
+        command: What the user typed, for the entry's card.
+        say: Told what was found in the images and what is being done.
+        progress: Show bars on standard error.
+
+    Returns:
+        What it did. Without gain, the result has the parent's weights, and says so.
+
+    Raises:
+        UsageError: Arguments that do not fit. InputError: Images that cannot be used. EntryError: A damaged parent.
+    """
+    if find_spec("onnx") is None:  # before time is spent
+        raise MissingExtraError("an entry's ONNX file", "export")
+    say = say or (lambda _: None)
+    entry, folder = describe(parent), _place(out, resume)
+    if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
+        raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
+    if freeze not in FROZEN:
+        raise UsageError(f"freeze={freeze!r}; expected one of {', '.join(FROZEN)}")
+    kind, folders = source(clean, pairs, noisy)
+    drawn = _noise(kind, noise, entry)
+    found = look(entry, kind, folders, patch=patch, progress=progress)
+    say(str(found))
+    judged, checks, learned = _split(found.items, seed)
+    say(f"{len(learned)} to learn from, {len(checks)} to choose the weights by, {len(judged)} to judge them")
+
+    model = load_keras(entry.folder)
+    _freeze(model, freeze)
+    training = folder.with_name(folder.name + ".training")
+    options: dict[str, Any] = {
+        "noise": drawn,
+        "self_supervised": kind == "noisy",
+        "batch": batch,
+        "patch": patch,
+        # The least squared error is the mean's, which noise of mean zero in the target does not move.
+        "loss": "l2" if kind == "noisy" else "l1l2",
+        "clip_norm": 0.1,
+        "augment": Augment(rescale=1, brightness=0),
+        "seed": seed,
+        "progress": progress,
+    }
+    data = _arrays(learned), _arrays(checks)
+    plan = {"parent": entry.files["model.weights.h5"], "data": found.digest, "freeze": freeze, "seed": seed}
+    rate = _rate(training, plan, resume)
+    if rate is None:
+        rate = learning_rate or range_test(model, data, options, steps=steps, minutes=minutes)
+        _remember(training, plan | {"learning_rate": rate})
+    say(f"steplength {rate:g}")
+    history = History()
+    try:
+        history = fit(
+            model,
+            *data,
+            steps=steps,
+            minutes=minutes,
+            out=training / "run",
+            resume=resume and (training / "run" / "run.json").is_file(),
+            learning_rate=rate,
+            schedule=Schedule("cosine", warmup=50),
+            patience=20,
+            validate_every=100,
+            **options,
+        )
+    except KeyboardInterrupt:
+        best = training / "run" / "best.weights.h5"
+        if not best.is_file():
+            raise
+        say("interrupted: going on with the best weights so far")
+        model = load_keras(entry.folder)
+        model.load_weights(best)
+    _freeze(model, "none")  # a part of the model's configuration, which the entry's is to equal
+    cases = [case(item, drawn, seed, i) for i, item in enumerate(judged)]
+    facts = {"parent_sha256": plan["parent"], "data_sha256": found.digest, "freeze": freeze, "seed": seed}
+    facts |= {"steplength": rate, "steps": history.steps, "minutes": round(history.minutes, 2)}
+    verdict = _publish(entry, model, found, cases, drawn, folder, facts, command, progress)
+    if history.rows:
+        write_png(folder / "curve.png", history.rows)
+    shutil.rmtree(training)
+    return verdict
+
+
+def look(
+    entry: Pretrained,
+    kind: Kind,
+    folders: tuple[str | os.PathLike[str], ...],
+    *,
+    patch: int = 64,
+    progress: bool = False,
+) -> Survey:
+    """Look at somebody's images: see :func:`zoo.training.survey.survey`."""
+    smallest = max(2 * patch if kind == "noisy" else patch, WINDOW)
+    return survey(kind, folders, channels=entry.channels, smallest=smallest, progress=progress)
+
+
+def range_test(
+    model: keras.Model,
+    data: tuple[Any, Any],
+    options: dict[str, Any],
+    *,
+    steps: int | None,
+    minutes: float | None,
+) -> float:
+    """The best of some steplengths: each has a small part of the budget, from the same weights, and is validated.
+
+    (A range test as Smith 2017 has it, "Cyclical Learning Rates", section 3.3, goes up within one run and looks at the
+    training loss, which at this size is noise.)
+    """
+    start, losses = model.get_weights(), {}
+    for rate in RATES:
+        short: dict[str, Any] = {**options, "progress": False, "minutes": RATE_SHARE * (minutes or 0)}
+        if steps:
+            short |= {"steps": max(RATE_STEPS, round(RATE_SHARE * steps)), "minutes": None}
+        try:
+            history = fit(model, *data, learning_rate=rate, schedule="cosine", **short)
+            losses[rate] = min(row["validation_loss"] for row in history.rows if row["validation_loss"] is not None)
+        except DivergenceError:
+            losses[rate] = math.inf
+        model.set_weights(start)
+    return min(losses, key=lambda rate: cast(float, losses[rate]))
+
+
+# ---- the images ------------------------------------------------------------------------------------------------------
+
+
+def source(clean: Any, pairs: Any, noisy: Any) -> tuple[Kind, tuple[Any, ...]]:
+    """What kind of images was given, and their folders. Raises UsageError: not exactly one kind."""
+    sources: dict[Kind, Any] = {"clean": clean, "pairs": pairs, "noisy": noisy}
+    given: list[Kind] = [kind for kind, source in sources.items() if source is not None]
+    if len(given) != 1:
+        raise UsageError(f"{', '.join(given) or 'no images'} given; expected exactly one of clean, pairs, noisy")
+    (kind,) = given
+    if kind != "pairs":
+        return kind, (sources[kind],)
+    if isinstance(pairs, str) or len(pairs) != 2:
+        raise UsageError(f"pairs={pairs!r}; expected two folders, (noisy, clean)")
+    return kind, tuple(pairs)
+
+
+def _noise(kind: Kind, noise: str | Noise | None, entry: Pretrained) -> Noise | None:
+    if kind != "clean":
+        if noise is not None:
+            raise UsageError(f"noise={noise!r} with {kind} images, which bring their own; leave it out")
+        if entry.takes_sigma:
+            raise UsageError(f"{entry.name!r} takes the noise level, which nobody knows of {kind} images; take another")
+        return None
+    noise = entry.noise if noise is None else noise
+    return noise_from_name(noise) if isinstance(noise, str) else noise
+
+
+def _split(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item], list[Item]]:
+    """To judge, to choose the weights by, to learn from: by file, all pages of one on one side."""
+    files = sorted({_file(item) for item in items})
+    if len(files) < 3:  # pages of one scan
+        files = sorted({item.name for item in items})
+    order = np.random.default_rng(seed).permutation(len(files))
+    count = int(np.clip(round(SHARE * len(files)), 1, MOST))
+    groups = [{files[i] for i in part} for part in np.split(order, (count, 2 * count))]
+    judged, checks, learned = (
+        [item for item in items if item.name in group or _file(item) in group] for group in groups
+    )
+    return judged, checks, learned
+
+
+def _file(item: Item) -> str:
+    return re.sub(r", page \d+$", "", item.name)
+
+
+def _arrays(items: Sequence[Item]) -> Any:
+    """As ``fit`` takes them."""
+    images = [item.image for item in items]
+    if items[0].clean is None:
+        return images
+    return images, [cast(np.ndarray, item.clean) for item in items]
+
+
+# ---- the run ---------------------------------------------------------------------------------------------------------
+
+
+def _freeze(model: keras.Model, freeze: Freeze) -> None:
+    for layer in model.layers:
+        layer.trainable = not layer.name.startswith(FROZEN[freeze])
+    if not model.trainable_variables:
+        raise UsageError(f"freeze={freeze!r} leaves nothing to train")
+
+
+def _place(out: str | os.PathLike[str], resume: bool) -> Path:
+    folder = Path(out).absolute()
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", folder.name):
+        raise UsageError(f"{folder.name!r} as an entry's name; expected small letters and numbers joined by -")
+    if not folder.parent.is_dir():
+        raise UsageError(f"{str(folder)!r} is in no existing folder; create {str(folder.parent)!r} first")
+    if folder.exists():
+        raise UsageError(f"{str(folder)!r} is there already; expected a new folder")
+    training = folder.with_name(folder.name + ".training")
+    if training.exists() and not resume:
+        raise UsageError(f"{str(training)!r} holds a run that was stopped; resume it (--resume), or delete it")
+    if resume and not (training / "plan.json").is_file():
+        raise UsageError(f"nothing to resume in {str(training)!r}; expected the folder of a run that was stopped")
+    return folder
+
+
+def _rate(training: Path, plan: dict[str, Any], resume: bool) -> float | None:
+    """The steplength of the run that is resumed; None for a new one."""
+    if not resume:
+        return None
+    kept = json.loads((training / "plan.json").read_text(encoding="utf-8"))
+    if different := sorted(name for name, value in plan.items() if kept.get(name) != value):
+        raise UsageError(f"the run in {str(training)!r} has another {different[0]}; expected the same, or a new folder")
+    return kept["learning_rate"]
+
+
+def _remember(training: Path, plan: dict[str, Any]) -> None:
+    training.mkdir(exist_ok=True)
+    with file_beside(training / "plan.json") as temporary:
+        temporary.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+
+
+# ---- the result ------------------------------------------------------------------------------------------------------
+
+
+def _publish(
+    entry: Pretrained,
+    model: keras.Model,
+    found: Survey,
+    cases: Sequence[Case],
+    noise: Noise | None,
+    folder: Path,
+    facts: dict[str, Any],
+    command: str,
+    progress: bool,
+) -> Verdict:
+    """Compare with the parent, and write the better one as an entry."""
+    from export.entry import publish
+
+    parent = load_keras(entry.folder)
+    verdict = judge(parent, model, cases, entry, progress=progress)
+    kind = {"clean": "clean images", "pairs": "pairs of images", "noisy": "noisy images"}[found.kind]
+    publish(
+        model if verdict.improved else parent,
+        folder,
+        architecture=entry.architecture,
+        config=entry.config,
+        noise=noise or entry.noise,
+        license=entry.license,
+        recipe={
+            **({"command": command} if command else {}),
+            "docstring": f"`{entry.name}`, fine-tuned on {kind} of its user.\n\n{verdict}",
+            "parent": entry.name,
+            **facts,
+            "verdict": asdict(verdict),
+        },
+        training_data={
+            "name": f"{kind} of the user, and what the parent was trained on ({entry.training_data.get('name', '?')})",
+            "images": len(found.items),
+            "megapixels": round(found.megapixels, 2),
+        },
+    )
+    before_after(parent, model, cases[0]).save(folder / "before-after.png")
+    return verdict

@@ -1,0 +1,218 @@
+"""A look at somebody's images before anything is trained on them: what can be used, what is left out, what is odd."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from skimage.registration import phase_cross_correlation
+
+from zoo.errors import InputError
+from zoo.inference.images import to_color, to_gray, white_of
+from zoo.inference.noise_level import noise_level
+from zoo.inference.pictures import as_float, is_picture, open_picture
+from zoo.training.sources import CACHE_BYTES
+
+Kind = Literal["clean", "pairs", "noisy"]
+
+FEWEST = 3  # one to learn from, one to choose the weights by, one to judge them
+FEW, FEW_MEGAPIXELS = 10, 1.0
+# A clean folder whose images have more than this, on the 0–255 scale, is called noisy.
+CLEAN_SIGMA = 3.0
+# Pairs are compared in blocks of so many pixels, in which noise has averaged out.
+BLOCK = 8
+ALIKE = 0.5
+# Who does not fit better than this when moved is taken for moved; by more than this is no registration but chance.
+FURTHEST_SHIFT = 32
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image, (h, w, C) of uint8, uint16 or float32, and its clean one for pairs."""
+
+    name: str
+    image: np.ndarray
+    clean: np.ndarray | None = None
+
+
+@dataclass
+class Survey:
+    """What was found.
+
+    Attributes:
+        kind: "clean", "pairs" or "noisy".
+        items: What can be used.
+        left_out: Name and reason of what cannot.
+        notes: What is odd about what is used.
+        digest: SHA-256 over the names and contents of the files that are used.
+    """
+
+    kind: Kind
+    items: list[Item] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    digest: str = ""
+
+    @property
+    def megapixels(self) -> float:
+        return sum(item.image.shape[0] * item.image.shape[1] for item in self.items) / 1e6
+
+    def __str__(self) -> str:
+        sizes = sorted(item.image.shape[:2] for item in self.items)
+        depths = Counter(str(item.image.dtype) for item in self.items)
+        what = {"clean": "clean images", "pairs": "pairs", "noisy": "noisy images"}[self.kind]
+        lines = [f"{len(self.items)} {what}, {self.megapixels:.1f} megapixels"]
+        if sizes:
+            ends = [f"{height}×{width}" for height, width in (sizes[0], sizes[-1])]
+            lines[0] += f", {' to '.join(dict.fromkeys(ends))}; " + ", ".join(f"{n} {d}" for d, n in depths.items())
+        lines += [f"left out: {name}: {reason}" for name, reason in self.left_out]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def survey(
+    kind: Kind,
+    folders: tuple[str | os.PathLike[str], ...],
+    *,
+    channels: int,
+    smallest: int,
+    progress: bool = False,
+) -> Survey:
+    """Read all images of a folder, or of two for pairs (noisy, clean).
+
+    Args:
+        channels: Of the model: colour becomes gray, gray becomes colour.
+        smallest: Images need so many pixels in height and width.
+        progress: Show a bar on standard error.
+
+    Raises:
+        InputError: Less than three images that can be used (the message says why the others cannot), or more than fit
+            into memory.
+    """
+    found = Survey(kind)
+    digest, size = hashlib.sha256(), 0
+    files = list(_pairs(found, *map(Path, folders)) if kind == "pairs" else ((p,) for p in _files(Path(folders[0]))))
+    for group in track(files, "looking", console=Console(stderr=True), transient=True, disable=not progress):
+        try:
+            pages = [list(_read(path, channels)) for path in group]
+        except InputError as error:
+            found.left_out.append((group[0].name, str(error)))
+            continue
+        if kind == "pairs" and len(pages[0]) != len(pages[1]):
+            found.left_out.append((group[0].name, f"{len(pages[0])} pages, and its clean one has {len(pages[1])}"))
+            continue
+        for number, images in enumerate(zip(*pages, strict=True)):
+            name = group[0].name if len(pages[0]) == 1 else f"{group[0].name}, page {number + 1}"
+            if reason := _unfit(kind, images, smallest):
+                found.left_out.append((name, reason))
+                continue
+            found.items.append(Item(name, *images))
+            size += sum(image.nbytes for image in images)
+            if size > CACHE_BYTES:
+                raise InputError(
+                    f"the images take more than {CACHE_BYTES / 2**30:.1f} GiB; expected less: take a part of them, or "
+                    "set DENOISE_ZOO_CACHE_BYTES"
+                )
+        for path in group:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    found.digest = digest.hexdigest()
+    if len(found.items) < FEWEST:
+        why = "".join(f"; {name}: {reason}" for name, reason in found.left_out[:3])
+        raise InputError(f"{len(found.items)} usable of {len(files)} in {folders[0]}{why}; expected at least {FEWEST}")
+    _take_notes(found)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"no folder {str(folder)!r}; expected a folder of pictures")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and is_picture(path))
+    if not files:
+        raise InputError(f"no pictures in {str(folder)!r}; expected some, in it or in folders below")
+    return files
+
+
+def _pairs(found: Survey, noisy: Path, clean: Path) -> Iterator[tuple[Path, Path]]:
+    """Files of equal names, whatever their endings."""
+    left, right = (
+        {str(path.relative_to(folder).with_suffix("")): path for path in _files(folder)} for folder in (noisy, clean)
+    )
+    for name in sorted(left.keys() ^ right.keys()):
+        found.left_out.append((name, f"only in {str(noisy if name in left else clean)!r}"))
+    yield from ((left[name], right[name]) for name in sorted(left.keys() & right.keys()))
+
+
+def _read(path: Path, channels: int) -> Iterator[np.ndarray]:
+    """The pages of a picture, (h, w, channels), in memory."""
+    with open_picture(path) as (pages, _):
+        for array, _ in pages:
+            array = to_gray(array) if channels == 1 else to_color(array)
+            array = array[..., np.newaxis] if array.ndim == 2 else array
+            array = array[..., :channels]  # without alpha
+            yield np.ascontiguousarray(array if white_of(array.dtype) else array.astype(np.float32))
+
+
+def _unfit(kind: Kind, images: tuple[np.ndarray, ...], smallest: int) -> str:
+    """Why images cannot be used; empty if they can."""
+    first = images[0]
+    if min(first.shape[:2]) < smallest:
+        return f"{first.shape[0]}×{first.shape[1]} pixels; expected at least {smallest} in height and width"
+    if kind == "clean" and first.dtype == np.float32 and not 0 <= first.min() <= first.max() <= 1:
+        return f"values from {first.min():g} to {first.max():g}; expected a clean image's, in [0, 1]"
+    if kind != "pairs":
+        return ""
+    if images[1].shape != first.shape:
+        return f"{first.shape[0]}×{first.shape[1]} pixels, and its clean one {images[1].shape[0]}×{images[1].shape[1]}"
+    noisy, clean = (as_float(image).mean(axis=-1) for image in images)
+    if np.array_equal(noisy, clean):
+        return "equal to its clean one: from such pairs a network learns to copy"
+    return _apart(noisy, clean)
+
+
+def _apart(noisy: np.ndarray, clean: np.ndarray) -> str:
+    """Whether two images show different things, or the same at different places."""
+    a, b = (_blocks(plane) for plane in (noisy, clean))
+    if min(a.std(), b.std()) > 1e-3 and np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE:
+        return "shows something else than its clean one"
+    shift, _, _ = phase_cross_correlation(clean, noisy, normalization=cast(Any, None))
+    down, right = (int(step) for step in shift)
+    if (down or right) and max(abs(down), abs(right)) <= FURTHEST_SHIFT:
+        moved = np.roll(noisy, (down, right), axis=(0, 1))
+        margin = FURTHEST_SHIFT if min(noisy.shape) > 3 * FURTHEST_SHIFT else 0
+        inner = (slice(margin, -margin or None),) * 2
+        if np.square(moved - clean)[inner].mean() < 0.9 * np.square(noisy - clean)[inner].mean():
+            return f"shifted against its clean one by {-down} pixels down and {-right} to the right"
+    return ""
+
+
+def _blocks(plane: np.ndarray) -> np.ndarray:
+    """Means of blocks."""
+    height, width = (side // BLOCK * BLOCK for side in plane.shape)
+    return plane[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(1, 3))
+
+
+def _take_notes(found: Survey) -> None:
+    if len(found.items) < FEW or found.megapixels < FEW_MEGAPIXELS:
+        found.notes.append(
+            f"that is little to learn from: expected about {FEW} images and {FEW_MEGAPIXELS:g} megapixels or more"
+        )
+    references = [item.image if found.kind == "clean" else item.clean for item in found.items[:16]]
+    levels = [noise_level(image) for image in references if image is not None]
+    if found.kind != "noisy" and levels and (level := float(np.median(levels))) > CLEAN_SIGMA:
+        found.notes.append(
+            f"the clean images look noisy themselves (sigma {level:.1f}): "
+            + (
+                "what they hold is learned as picture; take cleaner ones, or --noisy"
+                if found.kind == "clean"
+                else "right for repeated shots of a scene; figures are then against a noisy picture"
+            )
+        )
+    if len({item.image.dtype for item in found.items}) > 1:
+        found.notes.append("images of different depth: all are kept in the deepest")
