@@ -11,6 +11,7 @@ import zoo
 from zoo.errors import InputError, UsageError
 from zoo.training import sources
 from zoo.training.data import Augment, augment, batches, hold_out, validation_pairs
+from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import open_images
 
 NOISE = zoo.Gaussian((0, 55))
@@ -120,15 +121,53 @@ def test_the_level_comes_along_where_it_is_asked_for():
     np.testing.assert_allclose((noisy - clean).std(axis=(1, 2, 3)), sigma[:, 0], rtol=0.12, atol=1e-3)
 
 
-def test_augmentation_varies_and_keeps_the_range():
+def test_augmentation_varies():
     patch = tf.reshape(tf.linspace(0.0, 1.0, 64), (1, 8, 8, 1))
     turned = [augment(patch, Augment(), tf.constant([0, k], tf.int64)).numpy() for k in range(64)]
-    assert all(t.min() >= 0 and t.max() <= 1 for t in turned)
     plain = Augment(brightness=0, rescale=1)
     exact = {augment(patch, plain, tf.constant([0, k], tf.int64)).numpy().tobytes() for k in range(64)}
     assert len(exact) == 8  # the eight symmetries of the square
     assert augment(patch, Augment.none(), tf.constant([0, 0], tf.int64)).numpy().tobytes() == patch.numpy().tobytes()
     assert np.ptp([t.mean() for t in turned]) > 0.02
+
+
+def test_clean_patches_keep_their_range_and_noise_leads_beyond_it():
+    extremes = [np.kron([[0, 1], [1, 0]], np.ones((32, 32))).astype(np.float32)] * 2
+    bright = Augment(brightness=0.5)
+    images = open_images(extremes, 1)
+    clean = [c for _, c in first(batches(images, NOISE, batch=4, patch=32, seed=0, augmentation=bright), 8)]
+    assert all(c.min() >= 0 and c.max() <= 1 for c in clean) and np.ptp([c.mean() for c in clean]) > 0.05
+    noisy = [image + np.float32(0.5) for image in extremes]
+    images = open_images((noisy, extremes), 1)
+    pairs = first(batches(images, None, batch=4, patch=32, seed=0, augmentation=Augment.none()), 2)
+    assert all(a.max() == 1.5 and b.max() == 1 for a, b in pairs)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_depth_is_kept(dtype):
+    """As deep as the deepest image, pairs included."""
+    ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+    white = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[dtype]
+    image = (ramp * white).astype(dtype)
+    images = open_images([image, np.zeros((40, 40), np.uint8)], 1)
+    assert images.dtype == dtype
+    np.testing.assert_allclose(images.image(0)[..., 0], image / np.float32(white), rtol=1e-6)
+    pair = open_images(([image], [np.full((64, 64), 255, np.uint8)]), 1).image(0)
+    np.testing.assert_allclose(pair[..., 0], image / np.float32(white), rtol=1e-6)
+    assert (pair[..., 1] == 1).all()
+
+
+def test_neighbours_touch_and_never_meet():
+    """Input and target are different pixels of the same cell, side by side or one above the other."""
+    rows, columns = np.mgrid[:16, :16].astype(np.float32)
+    places = tf.constant(np.stack([rows, columns], axis=-1)[None])
+    one, other = (part.numpy()[0] for part in neighbor_pairs(places, tf.constant([0, 1], tf.int64)))
+    assert one.shape == other.shape == (8, 8, 2)
+    assert (np.abs(one - other).sum(axis=-1) == 1).all()
+    np.testing.assert_array_equal(one // 2, np.mgrid[:8, :8].transpose(1, 2, 0))
+    np.testing.assert_array_equal(one // 2, other // 2)
+    steps = {tuple(step) for step in (other - one).reshape(-1, 2).astype(int)}
+    assert steps == {(0, 1), (0, -1), (1, 0), (-1, 0)}
 
 
 def test_rescaling_shrinks_the_image_a_little():

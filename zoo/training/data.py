@@ -78,9 +78,10 @@ def batches(
     chosen = np.arange(len(images)) if numbers is None else np.asarray(numbers)
     if (noise is None) != (images.paired or self_supervised) or (images.paired and self_supervised):
         raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
-    patch = 2 * patch if self_supervised else patch  # of which the network sees half the pixels
+    # Without clean images, the network sees half of the pixels in each direction.
+    named, patch = ("2·patch", 2 * patch) if self_supervised else ("patch", patch)
     if (small := images.sizes[chosen].min()) < patch:
-        raise UsageError(f"an image is only {small} pixels high or wide; expected at least {patch}: a smaller patch")
+        raise UsageError(f"an image is only {small} pixels high or wide; expected at least {named}={patch}")
     per_visit, cut = images.cutter()
     # Large images are visited more often, so that all pixels are seen alike.
     visits = np.repeat(chosen, np.ceil(images.areas[chosen] / (16 * patch * patch)).astype(int))
