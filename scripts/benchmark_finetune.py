@@ -1,0 +1,179 @@
+"""What fine-tuning gains in cases that anyone can run again, as a table.
+
+    python scripts/benchmark_finetune.py [CASE ...] [--data DATA] [--runs runs/finetune] [--json PATH]
+
+- text: 40 scans of text that this script renders (fonts, sizes, languages), Gaussian noise of sigma 25, 10 minutes.
+- pairs: 40 pairs of photographs with stripes and correlated noise, which no entry was trained on, 10 minutes.
+- noisy: 60 noisy photographs alone, Poisson-Gaussian noise, 15 minutes; and the same with the clean ones.
+
+The figures are measured here, on images that ``zoo.finetune`` never got, against clean ones that it may never have
+seen. Photographs are cuts of DATA's ``val/`` (default: $DENOISE_ZOO_DATA), none of which trained an entry. Run it while
+the machine does nothing else: the budgets are minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+
+import zoo
+from export.card import table
+from zoo.atomic import file_beside
+from zoo.evaluation import psnr
+from zoo.inference.files import write_image
+
+SIDE = 256
+UNSEEN = 10  # pictures per case that fine-tuning never gets
+WORDS = {
+    "English": "It was the best of times and the worst of times for whoever kept the books by candle light",
+    "Deutsch": "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich während es draußen schneit",
+    "français": "Portez ce vieux whisky au juge blond qui fume sur son île intérieure à côté de l'alcôve",
+    "polski": "Pchnąć w tę łódź jeża lub ośm skrzyń fig a potem wrócić do domu przed zachodem słońca",
+    "ελληνικά": "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία και γράφω κάθε βράδυ μια σελίδα για τη θάλασσα",
+    "русский": "Съешь ещё этих мягких французских булок да выпей чаю пока не остыл самовар на столе",
+}
+FONTS = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono")
+Case = tuple[list[np.ndarray], list[np.ndarray]]  # noisy and clean, float32 (h, w, 1)
+
+
+def text_page(rng: np.random.Generator) -> np.ndarray:
+    """A part of a page, as a scanner sees it: ink that is not quite black on paper that is not quite white."""
+    words = WORDS[rng.choice(list(WORDS))].split()
+    style = {"weight": rng.choice(["normal", "bold"]), "style": "normal"}
+    path = font_manager.findfont(font_manager.FontProperties(family=rng.choice(FONTS), **style))
+    size = int(rng.integers(9, 28))
+    font, image = ImageFont.truetype(path, size), Image.new("L", (2 * SIDE, SIDE), 255)
+    draw = ImageDraw.Draw(image)
+    for top in range(int(rng.integers(-size, 0)), SIDE, round(1.4 * size)):
+        draw.text((int(rng.integers(-60, 0)), top), " ".join(rng.permutation(words)), fill=0, font=font)
+    page = np.asarray(image, np.float32)[:, :SIDE] / 255
+    page = gaussian_filter(page, rng.uniform(0.3, 0.7))
+    ink, paper = rng.uniform(0.02, 0.2), rng.uniform(0.85, 0.98)
+    return (ink + (paper - ink) * page)[..., np.newaxis].astype(np.float32)
+
+
+def photographs(folder: Path, count: int) -> list[np.ndarray]:
+    """Gray cuts, of different photographs as far as they go."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
+    cuts = []
+    for i in range(count):
+        image = np.asarray(Image.open(files[i % len(files)]).convert("L"), np.float32) / 255
+        top, left = ((0, 0), (SIDE, SIDE), (0, SIDE))[i // len(files)]
+        cuts.append(image[top : top + SIDE, left : left + SIDE, np.newaxis])
+    return cuts
+
+
+def stripes(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows of different brightness, and noise that neighbours share."""
+    rows = 12 / 255 * rng.standard_normal((image.shape[0], 1, 1))
+    cloud = gaussian_filter(rng.standard_normal(image.shape[:2]), 1.0)[..., np.newaxis]
+    return (image + rows + 15 / 255 * cloud / cloud.std()).astype(np.float32)
+
+
+def gain(case: Case, entry: str | Path, parent: str) -> tuple[float, float]:
+    """PSNR by the parent, and by the result."""
+
+    def score(name: str | Path) -> float:
+        denoise = zoo.load(name)
+        return float(np.mean([psnr(b, np.clip(denoise(a), 0, 1)) for a, b in zip(*case, strict=True)]))
+
+    return score(parent), score(entry)
+
+
+def written(images: Sequence[np.ndarray], folder: Path) -> Path:
+    """Images as TIFF of floats, which keep what lies beyond black and white."""
+    folder.mkdir(parents=True)
+    for i, image in enumerate(images):
+        write_image(folder / f"{i:03}.tif", image)
+    return folder
+
+
+def run_text(work: Path, data: Path) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    pages = [text_page(rng) for _ in range(40 + UNSEEN)]
+    noise = zoo.Gaussian(25)
+    unseen = [noise.sample(page, rng) for page in pages[40:]], pages[40:]
+    folder = written(pages[:40], work / "clean")
+    parent = "resnet-gaussian-gray"
+    zoo.finetune(parent, work / "tuned", clean=folder, noise=noise, minutes=10)
+    return [row("text, clean images, 10 minutes", *gain(unseen, work / "tuned", parent))]
+
+
+def run_pairs(work: Path, data: Path) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    clean = photographs(data / "val", 40 + UNSEEN)
+    noisy = [stripes(image, rng) for image in clean]
+    folders = written(noisy[:40], work / "noisy"), written(clean[:40], work / "clean")
+    unseen = noisy[40:], clean[40:]
+    names = [name for name in zoo.list_pretrained(channels=1) if not zoo.describe(name).takes_sigma]
+    best = max(names, key=lambda name: gain(unseen, name, name)[0])
+    zoo.finetune(best, work / "tuned", pairs=folders, minutes=10)
+    return [row(f"stripes and clouds, pairs, 10 minutes, from {best}", *gain(unseen, work / "tuned", best))]
+
+
+def run_noisy(work: Path, data: Path) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    clean = photographs(data / "val", 60 + UNSEEN)
+    noise = zoo.Camera(50, 10)
+    noisy = [noise.sample(image, rng) for image in clean]
+    folders = written(noisy[:60], work / "noisy"), written(clean[:60], work / "clean")
+    unseen, parent = (noisy[60:], clean[60:]), "resnet-gaussian-gray"
+    rows = []
+    for name, images in (("noisy", {"noisy": folders[0]}), ("pairs", {"pairs": folders})):
+        zoo.finetune(parent, work / f"tuned-{name}", minutes=15, **images)
+        what = "noisy images alone" if name == "noisy" else "the same with clean ones"
+        rows.append(row(f"{noise.name}, {what}, 15 minutes", *gain(unseen, work / f"tuned-{name}", parent)))
+    return rows
+
+
+CASES: dict[str, Callable[[Path, Path], list[dict[str, Any]]]] = {
+    "text": run_text,
+    "pairs": run_pairs,
+    "noisy": run_noisy,
+}
+
+
+def row(case: str, before: float, after: float) -> dict[str, Any]:
+    """One line of the table."""
+    return {"case": case, "parent": round(before, 3), "fine-tuned": round(after, 3), "gain": round(after - before, 3)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
+    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds val/")
+    parser.add_argument("--runs", type=Path, default=Path("runs/finetune"), help="where the cases are made, anew")
+    parser.add_argument("--json", type=Path, help="write the rows to a file")
+    args = parser.parse_args()
+    if args.data is None:
+        parser.error("no data: give --data FOLDER (with val/) or set DENOISE_ZOO_DATA")
+    if unknown := set(args.cases) - set(CASES):
+        parser.error(f"unknown case {min(unknown)!r}; expected some of {', '.join(CASES)}")
+    rows: list[dict[str, Any]] = []
+    try:
+        for name in args.cases or CASES:
+            shutil.rmtree(args.runs / name, ignore_errors=True)
+            rows += CASES[name](args.runs / name, Path(args.data))
+    except zoo.ZooError as error:
+        print(f"benchmark_finetune: error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(table(list(rows[0]), [[str(value) for value in line.values()] for line in rows], left=1))
+    if args.json:
+        with file_beside(args.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
