@@ -8,7 +8,7 @@ from skimage import data
 
 import zoo
 from export import check_parity
-from zoo.noise import Gaussian
+from zoo.noise import Gaussian, noise_from_name
 
 NAMES = zoo.list_pretrained()
 SIZES = ((1, 1, 1), (3, 7, 5), (1, 64, 64), (1, 257, 129), (1, 512, 512))
@@ -33,7 +33,8 @@ def test_something_is_shipped_and_it_is_small_enough():
 def test_keras_and_onnx_runtime_agree(name):
     parity = check_parity(zoo.load_keras(name), zoo.describe(name).file("model.onnx"), sizes=SIZES)
     assert parity.max_abs <= 1e-5
-    assert parity.change_rms > 0.01  # a model that does nothing would agree easily
+    # A model that does nothing would agree easily; one for pixels that are lost hardly touches Gaussian noise.
+    assert parity.change_rms > (0.01 if zoo.describe(name).noise.startswith(("gaussian", "poisson")) else 1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +53,9 @@ def test_the_facts_are_those_of_the_model(name):
 def test_it_denoises_and_tiles_equal_the_whole(name):
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)[100:357, 60:259]
-    noisy = Gaussian(25).sample(clean, np.random.default_rng(0))
+    noise = noise_from_name(denoise.entry.noise)
+    noise = Gaussian(25) if isinstance(noise, Gaussian) else noise
+    noisy = noise.sample(clean, np.random.default_rng(0))
     sigma = 25 if denoise.entry.takes_sigma else None
     whole = denoise(noisy, sigma=sigma, tile=None)
     assert psnr(whole, clean) > psnr(noisy, clean) + 4

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from zoo.architectures.accounting import account as accounting
     from zoo.errors import ZooError
     from zoo.evaluation import Score, evaluate
+    from zoo.finetuning.finetune import finetune
     from zoo.inference.denoiser import Denoiser, load
     from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
     from zoo.pretrained import Pretrained, describe, list_pretrained
     from zoo.training.data import Augment
-    from zoo.training.finetune import finetune
     from zoo.training.fit import fit
     from zoo.training.optimizers import Schedule
 
@@ -41,7 +41,7 @@ _PUBLIC = {
     },
     "Mixture": ("zoo.noise", "Mixture"),
     "noise_from_name": ("zoo.noise", "noise_from_name"),
-    "finetune": ("zoo.training.finetune", "finetune"),
+    "finetune": ("zoo.finetuning.finetune", "finetune"),
     "fit": ("zoo.training.fit", "fit"),
     "Augment": ("zoo.training.data", "Augment"),
     "Schedule": ("zoo.training.optimizers", "Schedule"),

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _look(args: argparse.Namespace, minutes: float | None) -> int:
     """Say what was found, and what would be done."""
     import zoo
-    from zoo.training.finetune import look, source
+    from zoo.finetuning.finetune import look, source
 
     kind, folders = source(args.clean, args.pairs, args.noisy)
     print(look(zoo.describe(args.parent), kind, folders, patch=args.patch, progress=sys.stderr.isatty()))

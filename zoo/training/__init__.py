@@ -1,1 +1,1 @@
-"""Training and fine-tuning: Keras and tf.data."""
+"""Training: Keras and tf.data."""

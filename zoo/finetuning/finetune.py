@@ -20,6 +20,8 @@ from zoo.architectures import load_keras
 from zoo.atomic import file_beside
 from zoo.errors import DivergenceError, MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
+from zoo.finetuning.survey import Item, Kind, Survey, survey
+from zoo.finetuning.verdict import Case, Verdict, before_after, case, judge
 from zoo.noise import Noise, noise_from_name
 from zoo.pretrained import Pretrained, describe
 from zoo.training.curves import write_png
@@ -27,8 +29,6 @@ from zoo.training.data import Augment
 from zoo.training.fit import fit
 from zoo.training.optimizers import Schedule
 from zoo.training.run import History
-from zoo.training.survey import Item, Kind, Survey, survey
-from zoo.training.verdict import Case, Verdict, before_after, case, judge
 
 Freeze = Literal["none", "encoder", "all-but-head"]
 # What is trained: layers whose names begin so are not.
@@ -171,7 +171,7 @@ def look(
     patch: int = 64,
     progress: bool = False,
 ) -> Survey:
-    """Look at somebody's images: see :func:`zoo.training.survey.survey`."""
+    """Look at somebody's images: see :func:`zoo.finetuning.survey.survey`."""
     smallest = max(2 * patch if kind == "noisy" else patch, WINDOW)
     return survey(kind, folders, channels=entry.channels, smallest=smallest, progress=progress)
 

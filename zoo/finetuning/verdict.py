@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from zoo.evaluation import psnr, ssim
+from zoo.finetuning.survey import Item
 from zoo.inference.compare import sheet
 from zoo.inference.pictures import as_float
 from zoo.noise import Gaussian, Noise, noise_from_name, number
 from zoo.pretrained import Pretrained
 from zoo.training.neighbors import neighbor_pairs
-from zoo.training.survey import Item
 
 # What is gained must be more than this, in dB, or the parent's weights are the result.
 WORTHWHILE = 0.02
