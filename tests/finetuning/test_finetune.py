@@ -146,6 +146,8 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     assert not (tmp_path / "stopped").exists()
     again = subprocess.run([*command, "-o", str(tmp_path / "stopped")], **quiet)
     assert again.returncode == 2 and "--resume" in again.stderr
+    other = subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume", "--batch", "4"], **quiet)
+    assert other.returncode == 2 and "has another batch" in other.stderr
     subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume"], check=True, **quiet)
     a, b = (zoo.load_keras(tmp_path / name).get_weights() for name in ("whole", "stopped"))
     for x, y in zip(a, b, strict=True):

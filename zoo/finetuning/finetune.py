@@ -125,6 +125,7 @@ def finetune(
     }
     data = _arrays(learned), _arrays(checks)
     plan = {"parent": entry.files["model.weights.h5"], "data": found.digest, "freeze": freeze, "seed": seed}
+    plan |= {"noise": drawn.name if drawn else kind, "batch": batch, "patch": patch}
     rate = _rate(training, plan, resume)
     if rate is None:
         rate = learning_rate or range_test(model, data, options, steps=steps, minutes=minutes)
@@ -147,11 +148,13 @@ def finetune(
         )
     except KeyboardInterrupt:
         best = training / "run" / "best.weights.h5"
-        if not best.is_file():
+        if not best.is_file() or not (training / "run" / "run.json").is_file():
             raise
         say("interrupted: going on with the best weights so far")
         model = load_keras(entry.folder)
         model.load_weights(best)
+        state = json.loads((training / "run" / "run.json").read_text(encoding="utf-8"))
+        history = History(steps=state["step"], minutes=state["minutes"])
     _freeze(model, "none")  # a part of the model's configuration, which the entry's is to equal
     cases = [case(item, drawn, seed, i) for i, item in enumerate(judged)]
     facts = {"parent_sha256": plan["parent"], "data_sha256": found.digest, "freeze": freeze, "seed": seed}
