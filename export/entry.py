@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from itertools import zip_longest
 from pathlib import Path
@@ -46,6 +46,7 @@ def publish(
     license: str = "Apache-2.0",
     scores: Sequence[Mapping[str, Any]] | None = None,
     storage: Storage = "float32",
+    add: Callable[[Path], None] | None = None,
 ) -> Pretrained:
     """Write an entry: entry.json, card.md, model.weights.h5 (without the optimizer's state), model.onnx.
 
@@ -62,6 +63,7 @@ def publish(
         scores: Rows as in an entry.json; ``scripts/score_entries.py`` measures them later.
         storage: "float16" rounds the weights to half precision, in which both files then keep them, at half the size;
             whoever runs them computes in float32.
+        add: Puts further files, such as pictures, into the folder that it is given, before the entry is in place.
 
     Returns:
         The entry, as read from its folder.
@@ -99,6 +101,8 @@ def publish(
             folder=temporary,
         )
         _write(entry)
+        if add is not None:
+            add(temporary)
     return Pretrained.from_folder(folder)
 
 

@@ -27,6 +27,7 @@ THEORY = {
     "camera:20,5": (GRAY, (20 / 255) ** 2 * GRAY + (5 / 255) ** 2),
     "camera:0,5": (GRAY, (5 / 255) ** 2),
     "gaussian:10+gaussian:20": (GRAY, (10 / 255) ** 2 + (20 / 255) ** 2),
+    "gaussian:10+gaussian:20?": (GRAY, (10 / 255) ** 2 + (20 / 255) ** 2 / 2),
 }
 
 
@@ -46,11 +47,12 @@ def by_tensorflow(name: str, seed: int = 0) -> np.ndarray:
 def test_moments_are_those_of_theory(name, sampler):
     values = sampler(name).astype(np.float64)
     mean, variance = THEORY[name]
-    levels = len(values) if "-" in name else COUNT
+    drawn = "-" in name or "?" in name  # for each image
+    levels = len(values) if drawn else COUNT
     # Five standard errors; the spread of the drawn levels decides for ranges, that of the 8×8 blocks for blocks.
     independent = COUNT / 64 if name.startswith("blocks") else COUNT
     assert values.mean() == pytest.approx(mean, abs=5 * math.sqrt(variance / independent))
-    tolerance = 5 * 1.2 / math.sqrt(levels) if "-" in name else 5 * 2 / math.sqrt(independent)
+    tolerance = 5 * 1.2 / math.sqrt(levels) if drawn else 5 * 2 / math.sqrt(independent)
     assert values.var() == pytest.approx(variance, rel=tolerance)
 
 
@@ -144,6 +146,9 @@ def test_the_level_that_training_hands_on_is_the_level_drawn():
     np.testing.assert_allclose(noisy.numpy().std(axis=(1, 2, 3)), sigma.numpy()[:, 0], rtol=0.05)
     assert sigma.shape == (16, 1)
     assert np.ptp(sigma) > 0.05
+    noisy, sigma = corrupt(noise_from_name("gaussian:25?"), tf.zeros((64, 8, 8, 1)), tf.constant([0, 1], tf.int64))
+    has = sigma.numpy()[:, 0] > 0
+    assert 16 < has.sum() < 48 and (noisy.numpy().any(axis=(1, 2, 3)) == has).all()
 
 
 @pytest.mark.parametrize("name", THEORY)
@@ -158,7 +163,7 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(name):
 
 
 @pytest.mark.parametrize(
-    "name", [*THEORY, "jpeg:40-95", "camera:0-20,0-5+jpeg:70", "poisson:1-100+saltpepper:2.5+blocks:0-25"]
+    "name", [*THEORY, "gaussian:0-5?", "jpeg:40-95", "camera:0-20,0-5+jpeg:70", "poisson:1-100+saltpepper:2.5+blocks:0-25"]
 )
 def test_a_name_names_its_noise(name):
     assert noise_from_name(name).name == name
@@ -173,7 +178,7 @@ def test_every_kind_has_a_sampler_for_training(kind):
 @pytest.mark.parametrize(
     "name",
     ["", "gauss:25", "gaussian", "gaussian:", "gaussian:x", "gaussian:30-10", "gaussian:256", "gaussian:-5", "camera:5",
-     "gaussian:1,2", "saltpepper:101", "poisson:0", "gaussian:25+", "jpeg:0"],
+     "gaussian:1,2", "saltpepper:101", "poisson:0", "gaussian:25+", "jpeg:0", "?", "gaussian:25??x"],
 )  # fmt: skip
 def test_a_wrong_name_is_refused_in_one_line_that_says_what_was_expected(name):
     with pytest.raises(UsageError, match=r"^[^\n]*expected[^\n]*$"):

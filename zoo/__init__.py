@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
     from zoo.pretrained import Pretrained, describe, list_pretrained
     from zoo.training.data import Augment
+    from zoo.training.devices import all_devices
     from zoo.training.fit import fit
     from zoo.training.optimizers import Schedule
 
@@ -43,6 +44,7 @@ _PUBLIC = {
     "noise_from_name": ("zoo.noise", "noise_from_name"),
     "finetune": ("zoo.finetuning.finetune", "finetune"),
     "fit": ("zoo.training.fit", "fit"),
+    "all_devices": ("zoo.training.devices", "all_devices"),
     "Augment": ("zoo.training.data", "Augment"),
     "Schedule": ("zoo.training.optimizers", "Schedule"),
     "evaluate": ("zoo.evaluation", "evaluate"),
@@ -67,6 +69,7 @@ __all__ = [
     "Score",
     "ZooError",
     "accounting",
+    "all_devices",
     "architectures",
     "build",
     "describe",

@@ -35,6 +35,10 @@ class DivergenceError(ZooError):
     """Training met NaN or infinity; the last good weights are kept."""
 
 
+class WorkersError(ZooError):
+    """Several processes that trained together, and do no longer."""
+
+
 class ParityError(ZooError):
     """An exported artifact differs from its Keras model."""
 

@@ -1,7 +1,8 @@
 """Noise: each kind once, as a frozen dataclass with a numpy sampler, and the grammar of its name.
 
 A name is KIND:LEVEL, with LEVEL a number or a range LOW-HIGH from which each image draws its own level, joined by "+"
-where kinds follow one another: ``gaussian:25``, ``gaussian:0-55``, ``poisson:1-100+saltpepper:2``, ``camera:0-20,0-5``.
+where kinds follow one another, with "?" behind those that every second image goes without: ``gaussian:25``,
+``gaussian:0-55``, ``poisson:1-100+saltpepper:2``, ``camera:0-20,0-5+jpeg:60-100?``.
 
 Training draws the same distributions inside tf.data (``zoo/training/corrupt.py``); tests hold the two together.
 """
@@ -13,7 +14,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -52,7 +53,7 @@ class Noise(ABC):
         """The kinds of noise in it, in order."""
         return (self.kind,)
 
-    def draw(self, rng: np.random.Generator) -> Self:
+    def draw(self, rng: np.random.Generator) -> Noise:
         """This noise at one level: a number drawn from each range, evenly (or evenly on the logarithm)."""
         return replace(self, **{name: self._level(getattr(self, name), rng) for name in self.bounds})
 
@@ -229,13 +230,36 @@ class Mixture(Noise):
     def kinds(self) -> tuple[str, ...]:
         return tuple(kind for part in self.parts for kind in part.kinds)
 
-    def draw(self, rng: np.random.Generator) -> Self:
+    def draw(self, rng: np.random.Generator) -> Noise:
         return replace(self, parts=tuple(part.draw(rng) for part in self.parts))
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         for part in self.parts:
             image = part.apply(image, rng)
         return image
+
+
+@dataclass(frozen=True)
+class Sometimes(Noise):
+    """Noise that an image has or has not, by the toss of a coin."""
+
+    part: Noise
+    kind = "sometimes"
+    bounds = {}
+
+    @property
+    def name(self) -> str:
+        return f"{self.part.name}?"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.part.kinds
+
+    def draw(self, rng: np.random.Generator) -> Noise:
+        return self.part.draw(rng) if rng.random() < 0.5 else Gaussian(0.0)
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self.draw(rng).apply(image, rng)
 
 
 KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Bayer, Jpeg)}
@@ -253,6 +277,8 @@ def noise_from_name(name: str) -> Noise:
 
 
 def _part(name: str) -> Noise:
+    if name.endswith("?"):
+        return Sometimes(_part(name[:-1]))
     kind, _, levels = name.partition(":")
     if kind not in KINDS:
         raise UsageError(f"unknown noise {name!r}; expected KIND:LEVEL with a kind of {', '.join(KINDS)}")

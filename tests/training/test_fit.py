@@ -227,34 +227,3 @@ def test_jax_trains_fed_by_the_same_pipeline():
         program, env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-
-
-DEVICES = """
-    import sys, keras, tensorflow as tf, zoo
-    from skimage import data
-    from zoo.training import guide, fit
-    guide.ROUND = fit.ROUND = 5
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-    def losses(strategy):
-        keras.utils.set_random_seed(0)
-        with strategy.scope():
-            model = zoo.build("resnet", widths=(4, 4), encoder_depths=(1, 1), decoder_depths=(1,))
-        history = zoo.fit(model, [data.camera()], [data.coins()], noise="gaussian:25", steps=20, batch=4, patch=32,
-                          progress=False, validation_side=64, validate_every=10, ema=0.5)
-        return [r["loss"] for r in history.rows], history.best_psnr
-
-    two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert two.num_replicas_in_sync == 2
-    (a, p), (b, q) = losses(tf.distribute.get_strategy()), losses(two)
-    assert len(a) == 4 and len(set(a)) == 4
-    assert max(abs(x - y) / x for x, y in zip(a, b)) < 1e-3, (a, b)
-    assert abs(p - q) < 0.01, (p, q)
-"""
-
-
-def test_two_devices_give_the_losses_of_one():
-    program = [sys.executable, "-c", textwrap.dedent(DEVICES)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr

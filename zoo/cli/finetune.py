@@ -81,8 +81,9 @@ def run(args: argparse.Namespace) -> int:
 def _look(args: argparse.Namespace, minutes: float | None) -> int:
     """Say what was found, and what would be done."""
     import zoo
-    from zoo.finetuning.finetune import look, source
+    from zoo.finetuning.finetune import look, place, source
 
+    place(args.output, args.resume)
     kind, folders = source(args.clean, args.pairs, args.noisy)
     print(look(zoo.describe(args.parent), kind, folders, patch=args.patch, progress=sys.stderr.isatty()))
     # Beside the training itself: the range test, which has a share of the budget, and the verdict.

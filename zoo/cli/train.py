@@ -74,45 +74,29 @@ def run(args: argparse.Namespace) -> int:
     keras.utils.set_random_seed(args.seed)
     if args.mixed_precision:
         keras.config.set_dtype_policy(f"mixed_{args.mixed_precision}")
-    with _all_devices():
+    with zoo.all_devices():
         model = zoo.build(args.architecture, **config)
-    history = zoo.fit(
-        model,
-        (args.noisy, args.data) if args.noisy else args.data,
-        args.validation,
-        noise=args.noise,
-        steps=args.steps,
-        minutes=args.minutes,
-        out=args.out,
-        resume=args.resume,
-        batch=args.batch,
-        patch=args.patch,
-        loss=args.loss,
-        range_penalty=args.range_penalty,
-        optimizer=args.optimizer,
-        learning_rate=args.learning_rate,
-        schedule=zoo.Schedule(args.schedule, args.warmup, args.halve_every),
-        weight_decay=args.weight_decay,
-        clip_norm=args.clip_norm,
-        ema=args.ema,
-        validate_every=args.validate_every,
-        seed=args.seed,
-    )
+        history = zoo.fit(
+            model,
+            (args.noisy, args.data) if args.noisy else args.data,
+            args.validation,
+            noise=args.noise,
+            steps=args.steps,
+            minutes=args.minutes,
+            out=args.out,
+            resume=args.resume,
+            batch=args.batch,
+            patch=args.patch,
+            loss=args.loss,
+            range_penalty=args.range_penalty,
+            optimizer=args.optimizer,
+            learning_rate=args.learning_rate,
+            schedule=zoo.Schedule(args.schedule, args.warmup, args.halve_every),
+            weight_decay=args.weight_decay,
+            clip_norm=args.clip_norm,
+            ema=args.ema,
+            validate_every=args.validate_every,
+            seed=args.seed,
+        )
     print(f"best validation {history.best_psnr:.2f} dB at step {history.best_step}: {args.out}/best.weights.h5")
     return 0
-
-
-def _all_devices() -> Any:
-    """The scope in which a model is spread over all GPUs, if there are several."""
-    import keras
-
-    if keras.backend.backend() == "jax" and len(keras.distribution.list_devices("gpu")) > 1:
-        return keras.distribution.DataParallel().scope()
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if len(tf.config.list_physical_devices("GPU")) > 1:
-            return tf.distribute.MirroredStrategy().scope()
-    from contextlib import nullcontext
-
-    return nullcontext()

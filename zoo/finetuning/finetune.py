@@ -20,15 +20,17 @@ from zoo.architectures import load_keras
 from zoo.atomic import file_beside
 from zoo.errors import DivergenceError, MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
-from zoo.finetuning.survey import Item, Kind, Survey, survey
-from zoo.finetuning.verdict import Case, Verdict, before_after, case, judge
-from zoo.noise import Noise, noise_from_name
+from zoo.finetuning.survey import Item, Kind, Survey, split, survey
+from zoo.finetuning.verdict import Verdict, before_after, case, judge
+from zoo.noise import Noise
 from zoo.pretrained import Pretrained, describe
+from zoo.training.corrupt import LayerNoise, as_noise
 from zoo.training.curves import write_png
 from zoo.training.data import Augment
+from zoo.training.devices import Devices, all_devices
 from zoo.training.fit import fit
 from zoo.training.optimizers import Schedule
-from zoo.training.run import History
+from zoo.training.run import History, bare
 
 Freeze = Literal["none", "encoder", "all-but-head"]
 # What is trained: layers whose names begin so are not.
@@ -39,8 +41,6 @@ FROZEN: dict[str, tuple[str, ...]] = {
 }
 # Steplengths that the range test tries, and the share of the budget that each may take.
 RATES, RATE_SHARE, RATE_STEPS = (1e-4, 3e-4, 1e-3), 0.04, 20
-# Held out: of all images for the verdict, and of the rest for choosing weights.
-SHARE, MOST = 0.15, 16
 
 
 def finetune(
@@ -50,7 +50,7 @@ def finetune(
     clean: str | os.PathLike[str] | None = None,
     pairs: tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
     noisy: str | os.PathLike[str] | None = None,
-    noise: str | Noise | None = None,
+    noise: str | Noise | keras.layers.Layer | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     resume: bool = False,
@@ -67,7 +67,8 @@ def finetune(
 
     Of the images, some are held out by file before anything else: the verdict is measured on them. Of the others, some
     choose the weights while the rest is learned from. The run's state is kept in ``OUT.training`` until the result is
-    written. Interrupted (Ctrl-C), it ends with the best weights so far.
+    written. Interrupted (Ctrl-C), it ends with the best weights so far. It uses all GPUs, or all workers that TF_CONFIG
+    names (:func:`zoo.all_devices`), which must see the same files; the first of them writes.
 
     Args:
         parent: Name or folder of an entry.
@@ -77,7 +78,8 @@ def finetune(
             (Lehtinen et al. 2018, "Noise2Noise").
         noisy: A folder of noisy images, nothing else (:mod:`zoo.training.neighbors`). The noise must be independent
             from pixel to pixel. Exactly one of the three is expected.
-        noise: For ``clean``, such as "gaussian:5-30"; by default what the parent was trained on.
+        noise: For ``clean``, such as "gaussian:5-30", or a Keras layer that adds one of your own (see
+            :class:`zoo.training.corrupt.LayerNoise`); by default what the parent was trained on.
         minutes, steps: The budget of the training itself: exactly one of the two.
         resume: Continue the run in OUT.training.
         freeze: "encoder" trains decoder and head, "all-but-head" the head alone.
@@ -96,7 +98,7 @@ def finetune(
     if find_spec("onnx") is None:  # before time is spent
         raise MissingExtraError("an entry's ONNX file", "export")
     say = say or (lambda _: None)
-    entry, folder = describe(parent), _place(out, resume)
+    entry, folder = describe(parent), place(out, resume)
     if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
     if freeze not in FROZEN:
@@ -105,12 +107,9 @@ def finetune(
     drawn = _noise(kind, noise, entry)
     found = look(entry, kind, folders, patch=patch, progress=progress)
     say(str(found))
-    judged, checks, learned = _split(found.items, seed)
+    judged, checks, learned = split(found.items, seed)
     say(f"{len(learned)} to learn from, {len(checks)} to choose the weights by, {len(judged)} to judge them")
 
-    model = load_keras(entry.folder)
-    _freeze(model, freeze)
-    training = folder.with_name(folder.name + ".training")
     options: dict[str, Any] = {
         "noise": drawn,
         "self_supervised": kind == "noisy",
@@ -123,46 +122,40 @@ def finetune(
         "seed": seed,
         "progress": progress,
     }
-    data = _arrays(learned), _arrays(checks)
+    data, budget = (_arrays(learned), _arrays(checks)), {"steps": steps, "minutes": minutes}
+    training = _training(folder)
     plan = {"parent": entry.files["model.weights.h5"], "data": found.digest, "freeze": freeze, "seed": seed}
     plan |= {"noise": drawn.name if drawn else kind, "batch": batch, "patch": patch}
     rate = _rate(training, plan, resume)
-    if rate is None:
-        rate = learning_rate or range_test(model, data, options, steps=steps, minutes=minutes)
-        _remember(training, plan | {"learning_rate": rate})
-    say(f"steplength {rate:g}")
-    history = History()
-    try:
-        history = fit(
-            model,
-            *data,
-            steps=steps,
-            minutes=minutes,
-            out=training / "run",
-            resume=resume and (training / "run" / "run.json").is_file(),
-            learning_rate=rate,
-            schedule=Schedule("cosine", warmup=50),
-            patience=20,
-            validate_every=100,
-            **options,
-        )
-    except KeyboardInterrupt:
-        best = training / "run" / "best.weights.h5"
-        if not best.is_file() or not (training / "run" / "run.json").is_file():
-            raise
-        say("interrupted: going on with the best weights so far")
+    with all_devices():
         model = load_keras(entry.folder)
-        model.load_weights(best)
-        state = json.loads((training / "run" / "run.json").read_text(encoding="utf-8"))
-        history = History(steps=state["step"], minutes=state["minutes"])
-    _freeze(model, "none")  # a part of the model's configuration, which the entry's is to equal
+        _freeze(model, freeze)
+        writes = Devices(model).is_chief
+        if rate is None:
+            rate = learning_rate or range_test(model, data, options, budget)
+            if writes:
+                _remember(training, plan | {"learning_rate": rate})
+        say(f"steplength {rate:g}")
+        history = _train(model, data, options | budget | {"learning_rate": rate}, training / "run", resume, say)
+    # As everybody is going to have it: all of it trainable, and on one device.
+    result = load_keras(entry.folder)
+    result.set_weights(model.get_weights())
     cases = [case(item, drawn, seed, i) for i, item in enumerate(judged)]
     facts = {"parent_sha256": plan["parent"], "data_sha256": found.digest, "freeze": freeze, "seed": seed}
     facts |= {"steplength": rate, "steps": history.steps, "minutes": round(history.minutes, 2)}
-    verdict = _publish(entry, model, found, cases, drawn, folder, facts, command, progress)
-    if history.rows:
-        write_png(folder / "curve.png", history.rows)
-    shutil.rmtree(training)
+    if command:
+        facts["command"] = command
+    original = load_keras(entry.folder)
+    verdict = judge(original, result, cases, entry, progress=progress)
+    if writes:
+
+        def add_pictures(place: Path) -> None:
+            before_after(original, result, cases[0]).save(place / "before-after.png")
+            if history.rows:
+                write_png(place / "curve.png", history.rows)
+
+        _publish(entry, result if verdict.improved else original, found, drawn, folder, facts, verdict, add_pictures)
+        shutil.rmtree(training)
     return verdict
 
 
@@ -183,9 +176,7 @@ def range_test(
     model: keras.Model,
     data: tuple[Any, Any],
     options: dict[str, Any],
-    *,
-    steps: int | None,
-    minutes: float | None,
+    budget: dict[str, Any],
 ) -> float:
     """The best of some steplengths: each has a small part of the budget, from the same weights, and is validated.
 
@@ -194,9 +185,9 @@ def range_test(
     """
     start, losses = model.get_weights(), {}
     for rate in RATES:
-        short: dict[str, Any] = {**options, "progress": False, "minutes": RATE_SHARE * (minutes or 0)}
-        if steps:
-            short |= {"steps": max(RATE_STEPS, round(RATE_SHARE * steps)), "minutes": None}
+        short: dict[str, Any] = {**options, "progress": False, "minutes": RATE_SHARE * (budget["minutes"] or 0)}
+        if budget["steps"]:
+            short |= {"steps": max(RATE_STEPS, round(RATE_SHARE * budget["steps"])), "minutes": None}
         try:
             history = fit(model, *data, learning_rate=rate, schedule="cosine", **short)
             losses[rate] = min(row["validation_loss"] for row in history.rows if row["validation_loss"] is not None)
@@ -223,33 +214,14 @@ def source(clean: Any, pairs: Any, noisy: Any) -> tuple[Kind, tuple[Any, ...]]:
     return kind, tuple(pairs)
 
 
-def _noise(kind: Kind, noise: str | Noise | None, entry: Pretrained) -> Noise | None:
+def _noise(kind: Kind, noise: str | Noise | keras.layers.Layer | None, entry: Pretrained) -> Noise | None:
     if kind != "clean":
         if noise is not None:
             raise UsageError(f"noise={noise!r} with {kind} images, which bring their own; leave it out")
         if entry.takes_sigma:
             raise UsageError(f"{entry.name!r} takes the noise level, which nobody knows of {kind} images; take another")
         return None
-    noise = entry.noise if noise is None else noise
-    return noise_from_name(noise) if isinstance(noise, str) else noise
-
-
-def _split(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item], list[Item]]:
-    """To judge, to choose the weights by, to learn from: by file, all pages of one on one side."""
-    files = sorted({_file(item) for item in items})
-    if len(files) < 3:  # pages of one scan
-        files = sorted({item.name for item in items})
-    order = np.random.default_rng(seed).permutation(len(files))
-    count = int(np.clip(round(SHARE * len(files)), 1, MOST))
-    groups = [{files[i] for i in part} for part in np.split(order, (count, 2 * count))]
-    judged, checks, learned = (
-        [item for item in items if item.name in group or _file(item) in group] for group in groups
-    )
-    return judged, checks, learned
-
-
-def _file(item: Item) -> str:
-    return re.sub(r", page \d+$", "", item.name)
+    return as_noise(entry.noise if noise is None else noise)
 
 
 def _arrays(items: Sequence[Item]) -> Any:
@@ -263,6 +235,36 @@ def _arrays(items: Sequence[Item]) -> Any:
 # ---- the run ---------------------------------------------------------------------------------------------------------
 
 
+def _train(
+    model: keras.Model,
+    data: tuple[Any, Any],
+    options: dict[str, Any],
+    folder: Path,
+    resume: bool,
+    say: Callable[[str], None],
+) -> History:
+    """The run itself; interrupted by the user, it ends with the best weights so far."""
+    state, best = folder / "run.json", folder / "best.weights.h5"
+    try:
+        return fit(
+            model,
+            *data,
+            out=folder,
+            resume=resume and state.is_file(),
+            schedule=Schedule("cosine", warmup=50),
+            patience=20,
+            validate_every=100,
+            **options,
+        )
+    except KeyboardInterrupt:
+        if not (best.is_file() and state.is_file()):
+            raise
+        say("interrupted: going on with the best weights so far")
+        bare(model).load_weights(best)
+        spent = json.loads(state.read_text(encoding="utf-8"))
+        return History(steps=spent["step"], minutes=spent["minutes"])
+
+
 def _freeze(model: keras.Model, freeze: Freeze) -> None:
     for layer in model.layers:
         layer.trainable = not layer.name.startswith(FROZEN[freeze])
@@ -270,7 +272,8 @@ def _freeze(model: keras.Model, freeze: Freeze) -> None:
         raise UsageError(f"freeze={freeze!r} leaves nothing to train")
 
 
-def _place(out: str | os.PathLike[str], resume: bool) -> Path:
+def place(out: str | os.PathLike[str], resume: bool) -> Path:
+    """The folder of the result. Raises UsageError: one that cannot be."""
     folder = Path(out).absolute()
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", folder.name):
         raise UsageError(f"{folder.name!r} as an entry's name; expected small letters and numbers joined by -")
@@ -278,12 +281,18 @@ def _place(out: str | os.PathLike[str], resume: bool) -> Path:
         raise UsageError(f"{str(folder)!r} is in no existing folder; create {str(folder.parent)!r} first")
     if folder.exists():
         raise UsageError(f"{str(folder)!r} is there already; expected a new folder")
-    training = folder.with_name(folder.name + ".training")
-    if training.exists() and not resume:
+    training = _training(folder)
+    started = (training / "plan.json").is_file()
+    if started and not resume:
         raise UsageError(f"{str(training)!r} holds a run that was stopped; resume it (--resume), or delete it")
-    if resume and not (training / "plan.json").is_file():
+    if resume and not started:
         raise UsageError(f"nothing to resume in {str(training)!r}; expected the folder of a run that was stopped")
     return folder
+
+
+def _training(folder: Path) -> Path:
+    """Where a run is kept until its result is written to ``folder``."""
+    return folder.with_name(folder.name + ".training")
 
 
 def _rate(training: Path, plan: dict[str, Any], resume: bool) -> float | None:
@@ -309,28 +318,23 @@ def _publish(
     entry: Pretrained,
     model: keras.Model,
     found: Survey,
-    cases: Sequence[Case],
     noise: Noise | None,
     folder: Path,
     facts: dict[str, Any],
-    command: str,
-    progress: bool,
-) -> Verdict:
-    """Compare with the parent, and write the better one as an entry."""
+    verdict: Verdict,
+    add: Callable[[Path], None],
+) -> None:
     from export.entry import publish
 
-    parent = load_keras(entry.folder)
-    verdict = judge(parent, model, cases, entry, progress=progress)
     kind = {"clean": "clean images", "pairs": "pairs of images", "noisy": "noisy images"}[found.kind]
     publish(
-        model if verdict.improved else parent,
+        model,
         folder,
         architecture=entry.architecture,
         config=entry.config,
-        noise=noise or entry.noise,
+        noise=entry.noise if noise is None or isinstance(noise, LayerNoise) else noise,
         license=entry.license,
         recipe={
-            **({"command": command} if command else {}),
             "docstring": f"`{entry.name}`, fine-tuned on {kind} of its user.\n\n{verdict}",
             "parent": entry.name,
             **facts,
@@ -341,6 +345,5 @@ def _publish(
             "images": len(found.items),
             "megapixels": round(found.megapixels, 2),
         },
+        add=add,
     )
-    before_after(parent, model, cases[0]).save(folder / "before-after.png")
-    return verdict

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,6 +23,9 @@ from zoo.inference.pictures import as_float, is_picture, open_picture
 from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
+
+# Held out: of all images for the verdict, and of the rest for choosing weights.
+SHARE, MOST = 0.15, 16
 
 FEWEST = 3  # one to learn from, one to choose the weights by, one to judge them
 FEW, FEW_MEGAPIXELS = 10, 1.0
@@ -216,3 +220,21 @@ def _take_notes(found: Survey) -> None:
         )
     if len({item.image.dtype for item in found.items}) > 1:
         found.notes.append("images of different depth: all are kept in the deepest")
+
+
+def split(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item], list[Item]]:
+    """To judge, to choose the weights by, to learn from: by file, all pages of one on one side."""
+    files = sorted({_file(item) for item in items})
+    if len(files) < 3:  # pages of one scan
+        files = sorted({item.name for item in items})
+    order = np.random.default_rng(seed).permutation(len(files))
+    count = int(np.clip(round(SHARE * len(files)), 1, MOST))
+    groups = [{files[i] for i in part} for part in np.split(order, (count, 2 * count))]
+    judged, checks, learned = (
+        [item for item in items if item.name in group or _file(item) in group] for group in groups
+    )
+    return judged, checks, learned
+
+
+def _file(item: Item) -> str:
+    return re.sub(r", page \d+$", "", item.name)

@@ -5,14 +5,59 @@ Random numbers are stateless, a function of the seed alone, so that a run can be
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.errors import UsageError
-from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Level, Mixture, Noise, Poisson, SaltPepper, ends
+from zoo.noise import (
+    Bayer,
+    Blocks,
+    Camera,
+    Gaussian,
+    Jpeg,
+    Level,
+    Mixture,
+    Noise,
+    Poisson,
+    SaltPepper,
+    Sometimes,
+    ends,
+    noise_from_name,
+)
+
+
+@dataclass(frozen=True)
+class LayerNoise(Noise):
+    """Noise that a Keras layer of somebody's own adds: called on clean batches (n, h, w, c) in [0, 1], in training.
+
+    It runs inside tf.data, hence with TensorFlow as the backend, and draws its random numbers as it likes: only if it
+    draws none, or takes them from the picture, does a resumed run see the same noise again.
+    """
+
+    layer: keras.layers.Layer
+    kind = "layer"
+    bounds = {}
+
+    @property
+    def name(self) -> str:
+        return f"layer:{self.layer.name}"
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return keras.ops.convert_to_numpy(self.layer(image[np.newaxis], training=True))[0]
+
+
+def as_noise(noise: str | Noise | keras.layers.Layer) -> Noise:
+    """Noise by its name, by itself, or by a Keras layer that adds it."""
+    if isinstance(noise, keras.layers.Layer):
+        if keras.backend.backend() != "tensorflow":
+            raise UsageError(f"a layer as noise with the backend {keras.backend.backend()}; expected tensorflow")
+        return LayerNoise(noise)
+    return noise_from_name(noise) if isinstance(noise, str) else noise
 
 
 @singledispatch
@@ -48,6 +93,11 @@ def split(seed: Any, count: int) -> Any:
 
 def none(clean: Any) -> Any:
     return tf.zeros((tf.shape(clean)[0], 1))
+
+
+@corrupt.register
+def _(noise: LayerNoise, clean: Any, seed: Any) -> tuple[Any, Any]:
+    return noise.layer(clean, training=True), none(clean)
 
 
 @corrupt.register
@@ -138,3 +188,11 @@ def _(noise: Mixture, clean: Any, seed: Any) -> tuple[Any, Any]:
     for part, key in zip(noise.parts, split(seed, len(noise.parts)), strict=True):
         noisy, _ = corrupt(part, noisy, key)
     return noisy, none(clean)
+
+
+@corrupt.register
+def _(noise: Sometimes, clean: Any, seed: Any) -> tuple[Any, Any]:
+    coin, draw = split(seed, 2)
+    noisy, level = corrupt(noise.part, clean, draw)
+    heads = draw_level((0.0, 1.0), clean, coin) < 0.5
+    return tf.where(heads, noisy, clean), tf.where(heads[:, :, 0, 0], level, 0.0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from typing import Any
 
 import keras
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.noise import Noise, noise_from_name
+from zoo.noise import Noise
+from zoo.training.corrupt import as_noise
 from zoo.training.data import Augment, batches, hold_out, refuse_copying, validation_pairs
+from zoo.training.devices import Devices
 from zoo.training.guide import ROUND, Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
@@ -23,7 +25,7 @@ def fit(
     train: Source,
     validation: Source | None = None,
     *,
-    noise: str | Noise | None = None,
+    noise: str | Noise | keras.layers.Layer | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -52,13 +54,14 @@ def fit(
 
     Args:
         model: A model of :func:`zoo.build` or :func:`zoo.load_keras` (fine-tuning). For mixed precision call
-            ``keras.config.set_dtype_policy("mixed_bfloat16")`` (or float16) before building it; for several GPUs build
-            it inside ``tf.distribute.MirroredStrategy().scope()``, or with JAX after
-            ``keras.distribution.set_distribution(keras.distribution.DataParallel())``.
+            ``keras.config.set_dtype_policy("mixed_bfloat16")`` (or float16) before building it; for several GPUs or
+            machines build and train it inside ``zoo.all_devices()``.
         train: Clean images, or pairs: see :func:`zoo.training.sources.open_images`.
         validation: The same, disjoint from ``train``; without it, every tenth image of ``train`` is held out.
-        noise: What is drawn on clean images (``"gaussian:0-55"``); None for pairs.
-        steps, minutes: The budget: exactly one of the two. With ``minutes`` the schedule follows the clock.
+        noise: What is drawn on clean images: ``"gaussian:0-55"``, or a Keras layer that adds noise of your own
+            (:class:`zoo.training.corrupt.LayerNoise`); None for pairs.
+        steps, minutes: The budget: exactly one of the two. With ``minutes`` the schedule follows the clock; several
+            workers, each of which has its own clock, need ``steps``.
         out: A folder that receives ``last.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
             ``run.json``; None writes nothing.
         resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state.
@@ -88,11 +91,16 @@ def fit(
     """
     if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
-    noise = noise_from_name(noise) if isinstance(noise, str) else noise
+    noise = None if noise is None else as_noise(noise)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     if takes_sigma and (noise is None or noise.kinds != ("gaussian",)):
         raise UsageError(f"the model takes a noise level, and the noise is {noise!r}; expected gaussian noise")
-    run = Run(out, steps=steps, minutes=minutes, resume=resume)
+    devices = Devices(model)
+    if batch % devices.replicas:
+        raise UsageError(f"batch={batch} on {devices.replicas} devices; expected a multiple of {devices.replicas}")
+    if devices.several_workers and steps is None:
+        raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
+    run = Run(out, steps=steps, minutes=minutes, resume=resume, writes=devices.is_chief)
     images = open_images(train, channels, clean=not self_supervised)
     if validation is None:
         checks, (numbers, held) = images, hold_out(images)
@@ -109,9 +117,7 @@ def fit(
     )
     refuse_copying(noisy, clean, "validation")
 
-    # TensorFlow wants the optimizer's state made where the model's was; other backends have no such place.
-    strategy = getattr(model, "distribute_strategy", None)
-    with strategy.scope() if strategy is not None else nullcontext():
+    with devices.scope():
         model.compile(
             optimizer=make_optimizer(optimizer, learning_rate, weight_decay, ema, clip_norm),
             loss=make_loss(loss, range_penalty),
@@ -144,12 +150,14 @@ def fit(
         schedule=schedule if isinstance(schedule, Schedule) else Schedule(schedule),
         learning_rate=learning_rate,
         batch=batch,
-        replicas=strategy.num_replicas_in_sync if strategy is not None else 1,
+        replicas=devices.replicas,
         revive=seed if revive else None,
         patience=patience,
         progress=progress,
     )
     run.make_folder()
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
-    model.fit(data, initial_epoch=run.step // ROUND, epochs=2**31, steps_per_epoch=ROUND, verbose=0, callbacks=[guide])
+    rounds: dict[str, Any] = {"initial_epoch": run.step // ROUND, "epochs": 2**31, "steps_per_epoch": ROUND}
+    with devices.training(model, (first, target)):
+        model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
     return run.end(model)

@@ -104,7 +104,7 @@ class Guide(keras.callbacks.Callback):
             if run.progress < 0.75:
                 row["revived"] = self._revive()
             if self._is_stale():
-                self.model.stop_training = True
+                run.ended = self.model.stop_training = True
             run.checkpoint(self.model)
         psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
         self.bar.update(

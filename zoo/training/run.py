@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,17 +31,25 @@ class Run:
     """The state of a run, kept in a folder (or only in memory, with ``out=None``).
 
     ``run.json`` names the last checkpoint and is replaced last: whenever the process is killed, it points to a
-    checkpoint that is complete, and to the step and the time at which it was taken.
+    checkpoint that is complete, and to the step and the time at which it was taken. Of several workers, one ``writes``.
     """
 
     def __init__(
-        self, out: str | os.PathLike[str] | None, *, steps: int | None, minutes: float | None, resume: bool
+        self,
+        out: str | os.PathLike[str] | None,
+        *,
+        steps: int | None,
+        minutes: float | None,
+        resume: bool,
+        writes: bool = True,
     ) -> None:
         self.folder = None if out is None else Path(out)
+        self.writes = writes
         self.steps, self.minutes, self.resume = steps, minutes, resume
         self.history = History()
         self.best_weights: list[Any] | None = None
         self.best_loss = float("inf")
+        self.ended = False  # before the budget was used up, for good
         if resume and (self.folder is None or not (self.folder / "run.json").is_file()):
             raise InputError(f"no run to resume in {str(out)!r}; expected the folder of an earlier run, with run.json")
         if not resume and self.folder is not None and (self.folder / "run.json").exists():
@@ -59,8 +68,8 @@ class Run:
 
     @property
     def spent(self) -> bool:
-        """Whether the budget is used up."""
-        return self.progress >= 1
+        """Whether there is nothing more to do."""
+        return self.ended or self.progress >= 1
 
     def begin(self, model: keras.Model) -> None:
         """Take up what the folder holds, if the run is resumed: weights, the optimizer's state, the curves."""
@@ -68,13 +77,13 @@ class Run:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         model.load_weights(self.folder / state["last"])
-        self.best_loss = state["best_loss"]
+        self.best_loss, self.ended = state["best_loss"], state.get("ended", False)
         rows = [row for row in read_csv(self.folder / "curve.csv") if int(row["step"] or 0) <= state["step"]]
         self.history = History(rows, state["best_psnr"], state["best_step"], state["step"], state["minutes"])
 
     def make_folder(self) -> None:
         """Make the run's folder: last of all, so that a refused run leaves nothing, but before time is spent."""
-        if self.folder is None:
+        if self.folder is None or not self.writes:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -89,12 +98,16 @@ class Run:
         if loss < self.best_loss:
             self.best_loss, self.history.best_psnr, self.history.best_step = loss, psnr, self.step
             self.best_weights = model.get_weights()
-            if self.folder is not None:
+            if self.folder is not None and self.writes:
                 save_weights(model, self.folder / "best.weights.h5")
 
     def checkpoint(self, model: keras.Model) -> None:
         """Write weights, optimizer state and curves, so that the run can continue from here."""
         if self.folder is None:
+            return
+        if not self.writes:  # the measures, which belong to what is saved, are read by all workers together
+            with tempfile.TemporaryDirectory() as nowhere:
+                model.save_weights(Path(nowhere) / "last.weights.h5")
             return
         write_csv(self.folder / "curve.csv", self.history.rows)
         if self.history.rows:
@@ -108,6 +121,7 @@ class Run:
             "best_loss": self.best_loss,
             "best_psnr": self.history.best_psnr,
             "best_step": self.history.best_step,
+            "ended": self.ended,
             "budget": {"steps": self.steps, "minutes": self.minutes},
         }
         with file_beside(self.folder / "run.json") as temporary:
