@@ -1,6 +1,6 @@
 """What fine-tuning gains in cases that anyone can run again, as a table.
 
-    python scripts/benchmark_finetune.py [CASE ...] [--data DATA] [--runs runs/finetune] [--json PATH]
+    python scripts/benchmark_finetune.py [CASE ...] [--data DATA] [--runs runs/finetune] [--keep] [--readme README.md]
 
 - text: 40 scans of text that this script renders (fonts, sizes, languages), Gaussian noise of sigma 25, 10 minutes.
 - pairs: 40 pairs of photographs with stripes and correlated noise, which no entry was trained on, 10 minutes.
@@ -8,7 +8,8 @@
 
 The figures are measured here, on images that ``zoo.finetune`` never got, against clean ones that it may never have
 seen. Photographs are cuts of DATA's ``val/`` (default: $DENOISE_ZOO_DATA), none of which trained an entry. Run it while
-the machine does nothing else: the budgets are minutes.
+the machine does nothing else: the budgets are minutes. The rows are kept in benchmark_finetune.json, from which the
+README's table is made.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
+from score_entries import write_between
 
 import zoo
 from export.card import table
@@ -33,6 +35,8 @@ from zoo.atomic import file_beside
 from zoo.evaluation import psnr
 from zoo.inference.files import write_image
 
+README = Path(__file__).parents[1] / "README.md"
+KEPT = Path(__file__).with_suffix(".json")
 SIDE = 256
 UNSEEN = 10  # pictures per case that fine-tuning never gets
 WORDS = {
@@ -91,9 +95,15 @@ def gain(case: Case, entry: str | Path, parent: str) -> tuple[float, float]:
     return score(parent), score(entry)
 
 
+def tune(parent: str, out: Path, **options: Any) -> None:
+    """The result of fine-tuning, made unless it is there."""
+    if not out.exists():
+        zoo.finetune(parent, out, **options)
+
+
 def written(images: Sequence[np.ndarray], folder: Path) -> Path:
     """Images as TIFF of floats, which keep what lies beyond black and white."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for i, image in enumerate(images):
         write_image(folder / f"{i:03}.tif", image)
     return folder
@@ -106,7 +116,7 @@ def run_text(work: Path, data: Path) -> list[dict[str, Any]]:
     unseen = [noise.sample(page, rng) for page in pages[40:]], pages[40:]
     folder = written(pages[:40], work / "clean")
     parent = "resnet-gaussian-gray"
-    zoo.finetune(parent, work / "tuned", clean=folder, noise=noise, minutes=10)
+    tune(parent, work / "tuned", clean=folder, noise=noise, minutes=10)
     return [row("text, clean images, 10 minutes", *gain(unseen, work / "tuned", parent))]
 
 
@@ -118,7 +128,7 @@ def run_pairs(work: Path, data: Path) -> list[dict[str, Any]]:
     unseen = noisy[40:], clean[40:]
     names = [name for name in zoo.list_pretrained(channels=1) if not zoo.describe(name).takes_sigma]
     best = max(names, key=lambda name: gain(unseen, name, name)[0])
-    zoo.finetune(best, work / "tuned", pairs=folders, minutes=10)
+    tune(best, work / "tuned", pairs=folders, minutes=10)
     return [row(f"stripes and clouds, pairs, 10 minutes, from {best}", *gain(unseen, work / "tuned", best))]
 
 
@@ -131,7 +141,7 @@ def run_noisy(work: Path, data: Path) -> list[dict[str, Any]]:
     unseen, parent = (noisy[60:], clean[60:]), "resnet-gaussian-gray"
     rows = []
     for name, images in (("noisy", {"noisy": folders[0]}), ("pairs", {"pairs": folders})):
-        zoo.finetune(parent, work / f"tuned-{name}", minutes=15, **images)
+        tune(parent, work / f"tuned-{name}", minutes=15, **images)
         what = "noisy images alone" if name == "noisy" else "the same with clean ones"
         rows.append(row(f"{noise.name}, {what}, 15 minutes", *gain(unseen, work / f"tuned-{name}", parent)))
     return rows
@@ -146,7 +156,29 @@ CASES: dict[str, Callable[[Path, Path], list[dict[str, Any]]]] = {
 
 def row(case: str, before: float, after: float) -> dict[str, Any]:
     """One line of the table."""
-    return {"case": case, "parent": round(before, 3), "fine-tuned": round(after, 3), "gain": round(after - before, 3)}
+    return {"case": case, "parent": round(before, 2), "fine-tuned": round(after, 2), "gain": round(after - before, 2)}
+
+
+def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
+    """Keep a section's rows (in place of those of the same cases), and write the README's tables anew."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    new = {line["case"] for line in rows}
+    kept[section] = [line for line in kept.get(section, []) if line["case"] not in new] + rows
+    with file_beside(KEPT) as temporary:
+        temporary.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    tables = [
+        table(list(lines[0]), [[str(value) for value in line.values()] for line in lines], left=len(lines[0]) - numbers)
+        for lines, numbers in (
+            (kept.get("gains", []), 3),
+            (kept.get("kills", []) + kept.get("data", []), 0),
+        )
+        if lines
+    ]
+    note = (
+        "PSNR in dB on images that fine-tuning never got, against clean ones. Measured by `python "
+        "scripts/benchmark_finetune.py`, `kill_finetune.py` and `finetune_odd_data.py`, which write these tables."
+    )
+    write_between(readme, "fine-tuning", "\n\n".join([*tables, note]))
 
 
 def main() -> int:
@@ -154,24 +186,24 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds val/")
     parser.add_argument("--runs", type=Path, default=Path("runs/finetune"), help="where the cases are made, anew")
-    parser.add_argument("--json", type=Path, help="write the rows to a file")
+    parser.add_argument("--keep", action="store_true", help="measure results of an earlier run where there are any")
+    parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
     if args.data is None:
         parser.error("no data: give --data FOLDER (with val/) or set DENOISE_ZOO_DATA")
     if unknown := set(args.cases) - set(CASES):
         parser.error(f"unknown case {min(unknown)!r}; expected some of {', '.join(CASES)}")
-    rows: list[dict[str, Any]] = []
     try:
         for name in args.cases or CASES:
-            shutil.rmtree(args.runs / name, ignore_errors=True)
-            rows += CASES[name](args.runs / name, Path(args.data))
+            if not args.keep:
+                shutil.rmtree(args.runs / name, ignore_errors=True)
+            rows = CASES[name](args.runs / name, Path(args.data))
+            record(args.readme, "gains", rows)
+            for line in rows:
+                print(*line.values(), sep="\t", flush=True)
     except zoo.ZooError as error:
         print(f"benchmark_finetune: error: {error}", file=sys.stderr)
         return error.exit_code
-    print(table(list(rows[0]), [[str(value) for value in line.values()] for line in rows], left=1))
-    if args.json:
-        with file_beside(args.json) as temporary:
-            temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -163,7 +163,8 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(name):
 
 
 @pytest.mark.parametrize(
-    "name", [*THEORY, "gaussian:0-5?", "jpeg:40-95", "camera:0-20,0-5+jpeg:70", "poisson:1-100+saltpepper:2.5+blocks:0-25"]
+    "name",
+    [*THEORY, "gaussian:0-5?", "jpeg:40-95", "camera:0-20,0-5+jpeg:70", "poisson:1-100+saltpepper:2.5+blocks:0-25"],
 )
 def test_a_name_names_its_noise(name):
     assert noise_from_name(name).name == name

@@ -46,7 +46,7 @@ def _workers() -> list[str]:
     try:
         cluster = json.loads(text).get("cluster", {}) if text else {}
         return [address for kind in ("chief", "worker") for address in cluster.get(kind, [])]
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise UsageError(
             f"TF_CONFIG={text!r} ({one_line(error)}); expected "
             '\'{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}\''
