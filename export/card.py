@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from zoo.architectures import OWN
 from zoo.noise import noise_from_name
 from zoo.pretrained import Pretrained
 
@@ -34,10 +35,11 @@ def card(entry: Pretrained) -> str:
 
 def _what(entry: Pretrained) -> str:
     kinds = " and ".join(KINDS[kind] for kind in noise_from_name(entry.noise).kinds)
+    family = "a network of its makers' own" if entry.architecture == OWN else f"`{entry.architecture}`"
     level = "is told the level" if entry.takes_sigma else "finds the level by itself"
     return (
         f"# {entry.name}\n\n"
-        f"A denoiser of {COLORS[entry.channels]} images: `{entry.architecture}`, trained on {kinds} (`{entry.noise}`); "
+        f"A denoiser of {COLORS[entry.channels]} images: {family}, trained on {kinds} (`{entry.noise}`); "
         f"it {level}. {entry.num_params:,} parameters, {entry.macs_per_pixel / 1000:.1f} thousand multiply-accumulates "
         f"per pixel; an output pixel depends on nothing further than {entry.halo} pixels away. The weights are given "
         f"under {entry.license}."

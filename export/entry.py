@@ -20,7 +20,8 @@ from export.card import card, data_line
 from export.deliver import version
 from export.onnx_file import write_entry_model
 from export.parity import as_float32
-from zoo.architectures import build
+from export.sizes import any_size
+from zoo.architectures import OWN, OWN_FILE, build, own_model
 from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
 from zoo.errors import UsageError
@@ -32,17 +33,18 @@ if TYPE_CHECKING:
 
 Storage = Literal["float32", "float16"]
 WEIGHTS_FILE, ONNX_FILE, CARD_FILE = "model.weights.h5", "model.onnx", "card.md"
+FILES = (WEIGHTS_FILE, ONNX_FILE, OWN_FILE)
 
 
 def publish(
     model: keras.Model,
     name_or_folder: str | os.PathLike[str],
     *,
-    architecture: str,
-    config: Mapping[str, Any],
     noise: str | Noise,
-    recipe: Mapping[str, Any],
-    training_data: Mapping[str, Any],
+    architecture: str = OWN,
+    config: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    training_data: Mapping[str, Any] | None = None,
     license: str = "Apache-2.0",
     scores: Sequence[Mapping[str, Any]] | None = None,
     storage: Storage = "float32",
@@ -54,9 +56,11 @@ def publish(
         model: What was trained.
         name_or_folder: A name, for an entry of the package ``pretrained``; or the path of a folder (a Path, or with a
             separator in it), whose last part is the name. An entry that is there already is replaced.
+        noise: What it was trained on, as the zoo names it, or comes nearest to.
         architecture, config: What ``zoo.build`` makes the model from. It is made again from them, and from the weights
-            as saved, and must be the model.
-        noise: What it was trained on.
+            as saved, and must be the model. Without them it is a model of your own: any functional one of layers that
+            the zoo knows, image (n, h, w, C) [, noise level (n, 1)] → image (see :func:`export.any_size`). The entry
+            then has model.json, too, which lists its layers.
         recipe: How it was trained, by which "command": anything that JSON holds; "docstring" becomes text in the card.
         training_data: See :func:`export.training_data.training_data`.
         license: Of the weights, by its SPDX name.
@@ -74,11 +78,14 @@ def publish(
     """
     name, folder = _place(name_or_folder)
     noise = noise_from_name(noise).name if isinstance(noise, str) else noise.name
+    config, recipe, training_data = config or {}, recipe or {}, training_data or {}
     config = _plain(config, "config")
+    if architecture == OWN:
+        model = any_size(model)
     with folder_beside(folder, mine=lambda found: (found / ENTRY_FILE).is_file()) as temporary:
-        rebuilt = _rebuild(as_float32(model), architecture, config, temporary / WEIGHTS_FILE, storage)
-        data, weights = _plain(training_data, "training_data"), sha256(temporary / WEIGHTS_FILE)
-        facts = _onnx_facts(name, noise, license, data, weights)
+        rebuilt = _rebuild(as_float32(model), architecture, config, temporary, storage)
+        data = _plain(training_data, "training_data")
+        facts = _onnx_facts(name, noise, license, data, sha256(temporary / WEIGHTS_FILE))
         write_entry_model(rebuilt, temporary / ONNX_FILE, facts, storage)
         accounting = account(rebuilt)
         entry = Pretrained(
@@ -93,7 +100,7 @@ def publish(
             num_params=accounting.num_params,
             macs_per_pixel=accounting.macs_per_pixel,
             layers=accounting.rows_json(),
-            files={WEIGHTS_FILE: weights, ONNX_FILE: sha256(temporary / ONNX_FILE)},
+            files={file: sha256(temporary / file) for file in FILES if (temporary / file).is_file()},
             scores=[_plain(row, "scores") for row in scores or ()],
             recipe=_plain(recipe, "recipe"),
             training_data=data,
@@ -157,20 +164,25 @@ def _plain(facts: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def _rebuild(
-    model: keras.Model, architecture: str, config: dict[str, Any], weights: Path, storage: Storage
+    model: keras.Model, architecture: str, config: dict[str, Any], folder: Path, storage: Storage
 ) -> keras.Model:
-    """The model as others are going to build it: by its config, with its weights as saved to ``weights``."""
+    """The model as others are going to build it: by its config, with its weights as saved to ``folder``."""
     import keras
 
+    weights = folder / WEIGHTS_FILE
+    if architecture == OWN:
+        (folder / OWN_FILE).write_text(json.dumps(json.loads(model.to_json()), indent=1) + "\n", encoding="utf-8")
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
         # Saved from a model that was never compiled: a compiled one would save its optimizer too.
-        carrier, rebuilt = build(architecture, **config), build(architecture, **config)
+        carrier, rebuilt = (
+            own_model(folder / OWN_FILE) if architecture == OWN else build(architecture, **config) for _ in range(2)
+        )
     finally:
         keras.config.set_dtype_policy(policy)
     found, wanted = carrier.get_config()["layers"], model.get_config()["layers"]
-    if found != wanted:
+    if architecture != OWN and found != wanted:
         different = [layer["name"] for layer, other in zip_longest(wanted, found) if layer and layer != other]
         raise UsageError(
             f"zoo.build({architecture!r}, **{config!r}) makes another model than the one that was trained (layer "

@@ -176,7 +176,8 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
     ]
     note = (
         "PSNR in dB on images that fine-tuning never got, against clean ones. Measured by `python "
-        "scripts/benchmark_finetune.py`, `kill_finetune.py` and `finetune_odd_data.py`, which write these tables."
+        "scripts/benchmark_finetune.py`, the second table by `scripts/kill_finetune.py` and "
+        "`scripts/finetune_odd_data.py`, which write them here."
     )
     write_between(readme, "fine-tuning", "\n\n".join([*tables, note]))
 

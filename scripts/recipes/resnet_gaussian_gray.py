@@ -17,6 +17,7 @@ RECIPE = Recipe(
         {"minutes": 51.5, "seed": 1},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
         {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
+        {"minutes": 95, "patch": 128, "batch": 2, "learning_rate": 1e-3, "seed": 5, "revive": True},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

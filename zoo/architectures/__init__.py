@@ -11,6 +11,7 @@ import inspect
 import os
 import pkgutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ from zoo.pretrained import describe
 
 if TYPE_CHECKING:
     import keras
+
+
+# What an entry names as its architecture whose model is of somebody's own making, and where its layers stand then.
+OWN, OWN_FILE = "own", "model.json"
 
 
 def architectures() -> list[str]:
@@ -87,12 +92,18 @@ def load_keras(name: str | os.PathLike[str]) -> keras.Model:
         return _read(path)
     entry = describe(name)
     weights = entry.file("model.weights.h5")
-    model = build(entry.architecture, **entry.config)
+    own = entry.architecture == OWN
+    model = own_model(entry.file(OWN_FILE)) if own else build(entry.architecture, **entry.config)
     model.load_weights(weights)
     return model
 
 
-def _read(path: Path) -> keras.Model:
+def own_model(path: Path) -> keras.Model:
+    """The model whose layers a file of an entry lists (``model.to_json()``), untrained. Raises InputError."""
+    return _read(path, lambda keras: keras.models.model_from_json(path.read_text(encoding="utf-8")))
+
+
+def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras.Model:
     if not path.is_file():
         raise InputError(f"no such file: {str(path)!r}; expected a .keras file")
     try:
@@ -103,8 +114,8 @@ def _read(path: Path) -> keras.Model:
     except ModuleNotFoundError as error:
         raise MissingExtraError("a .keras file", "train") from error
     try:
-        # Safe mode: a file must not bring code of its own.
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        # Safe mode, which is the default for JSON: a file must not bring code of its own.
+        return read(keras) if read else keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{str(path)!r} cannot be read ({reason}); expected a model saved by Keras") from error

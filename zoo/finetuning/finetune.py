@@ -268,8 +268,10 @@ def _train(
 def _freeze(model: keras.Model, freeze: Freeze) -> None:
     for layer in model.layers:
         layer.trainable = not layer.name.startswith(FROZEN[freeze])
-    if not model.trainable_variables:
-        raise UsageError(f"freeze={freeze!r} leaves nothing to train")
+    if not model.trainable_variables or (freeze != "none" and not model.non_trainable_variables):
+        what = "nothing untrained" if model.trainable_variables else "nothing to train"
+        names = ", ".join(FROZEN["all-but-head"])
+        raise UsageError(f"freeze={freeze!r} leaves {what} of {model.name!r}; expected layers named {names}..., head")
 
 
 def place(out: str | os.PathLike[str], resume: bool) -> Path:

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from rich.console import Console
 from rich.progress import track
+from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
 from zoo.errors import InputError
@@ -34,6 +35,9 @@ CLEAN_SIGMA = 3.0
 # Pairs are compared in blocks of so many pixels, in which noise has averaged out.
 BLOCK = 8
 ALIKE = 0.5
+SMOOTHING = 1.5  # pixels
+# Of a picture whose blocks differ by less than this, strong noise leaves nothing to compare.
+FLAT = 0.02
 # Who does not fit better than this when moved is taken for moved; by more than this is no registration but chance.
 FURTHEST_SHIFT = 32
 
@@ -183,8 +187,10 @@ def _unfit(kind: Kind, images: tuple[np.ndarray, ...], smallest: int) -> str:
 def _apart(noisy: np.ndarray, clean: np.ndarray) -> str:
     """Whether two images show different things, or the same at different places."""
     a, b = (_blocks(plane) for plane in (noisy, clean))
-    if min(a.std(), b.std()) > 1e-3 and np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE:
+    if min(a.std(), b.std()) > FLAT and np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE:
         return "shows something else than its clean one"
+    # Of what is coarser than the noise, or strong noise would hide the shift of a faint picture.
+    noisy, clean = (gaussian_filter(plane, SMOOTHING) for plane in (noisy, clean))
     shift, _, _ = phase_cross_correlation(clean, noisy, normalization=cast(Any, None))
     down, right = (int(step) for step in shift)
     if (down or right) and max(abs(down), abs(right)) <= FURTHEST_SHIFT:
