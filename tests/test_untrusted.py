@@ -12,6 +12,7 @@ import keras
 import onnx
 import pytest
 
+import export
 import zoo
 from zoo.errors import EntryError, InputError
 from zoo.pretrained import sha256
@@ -53,6 +54,22 @@ def test_a_keras_file_that_names_foreign_code_is_refused(tmp_path: Path, module:
     with pytest.raises(InputError, match="bad.keras") as caught:
         zoo.load_keras(tmp_path / "bad.keras")
     assert "\n" not in str(caught.value) and not (tmp_path / "taken").exists()
+
+
+def test_an_entry_whose_network_has_a_lambda_is_refused(tmp_path: Path) -> None:
+    image = keras.Input((None, None, 1))
+    hidden = keras.layers.Conv2D(1, 3, padding="same")(image)
+    export.publish(keras.Model(image, hidden), tmp_path / "mine", noise="gaussian:25")
+    bad = keras.Model(image, keras.layers.Lambda(lambda x: x * 2)(hidden)).to_json()
+    (tmp_path / "mine" / "model.json").write_text(bad, encoding="utf-8")
+    with pytest.raises(EntryError, match="SHA-256"):
+        zoo.load_keras(tmp_path / "mine")
+    facts = json.loads((tmp_path / "mine" / "entry.json").read_text())
+    facts["files"]["model.json"] = sha256(tmp_path / "mine" / "model.json")
+    (tmp_path / "mine" / "entry.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="model.json") as caught:
+        zoo.load_keras(tmp_path / "mine")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("file", ["model.weights.h5", "model.onnx"])

@@ -221,3 +221,25 @@ def test_scores_can_be_measured_later(trained: keras.Model, tmp_path: Path) -> N
     assert second.scores == [SCORE] and second.files == first.files
     assert "31.46" in (first.folder / "card.md").read_text(encoding="utf-8")
     assert json.loads((first.folder / "entry.json").read_text(encoding="utf-8"))["recipe"]["steps"] == 1000
+
+
+def test_a_network_of_ones_own(tmp_path: Path) -> None:
+    """Of halves, so that it takes even sizes only; in half precision, and published again as it was loaded."""
+    image = keras.Input((None, None, 3))
+    half = keras.layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(image)
+    noise = keras.layers.Conv2DTranspose(3, 2, strides=2)(half)
+    model = keras.Model(image, keras.layers.Subtract()([image, noise]), name="halves")
+    model.compile("adam", "mae", jit_compile=False)
+    batch = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    model.fit(batch, batch, verbose=0)
+    entry = publish(model, tmp_path / "mine", noise="gaussian:25", storage="float16")
+    assert (entry.architecture, entry.config, entry.multiple_of, entry.channels) == ("own", {}, 2, 3)
+    assert set(entry.files) == {"model.weights.h5", "model.onnx", "model.json"}
+    assert "a network of its makers' own" in (entry.folder / "card.md").read_text(encoding="utf-8")
+    odd = np.random.default_rng(1).random((7, 11, 3), np.float32)
+    loaded = zoo.load_keras(entry.folder)
+    np.testing.assert_allclose(zoo.load(entry.folder)(odd), loaded(odd[None], training=False)[0], atol=1e-6)
+    np.testing.assert_allclose(loaded(batch, training=False), model(batch, training=False), atol=1e-3)
+    again = publish(loaded, tmp_path / "again", noise="gaussian:25", storage="float16")
+    assert (again.halo, again.num_params) == (entry.halo, entry.num_params)
+    np.testing.assert_array_equal(zoo.load(again.folder)(odd), zoo.load(entry.folder)(odd))

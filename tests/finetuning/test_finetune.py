@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data as photographs
 
+import export
 import zoo
 import zoo.finetuning.finetune
 from zoo.cli import main
@@ -101,6 +103,26 @@ def test_without_gain_the_parents_weights_are_the_result(
     for a, b in zip(zoo.load_keras(parent).get_weights(), zoo.load_keras(tmp_path / "mine").get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert "did not help" in (tmp_path / "mine" / "card.md").read_text(encoding="utf-8")
+
+
+class Rows(keras.layers.Layer):
+    """A noise of one's own."""
+
+    def call(self, clean: Any) -> Any:
+        count, height = keras.ops.shape(clean)[:2]
+        return clean + 30 / 255 * keras.random.normal((count, height, 1, 1))
+
+
+def test_noise_of_ones_own_and_a_network_of_ones_own(pictures: dict[str, Path], tmp_path: Path) -> None:
+    image = keras.Input((None, None, 1))
+    noise = keras.layers.Conv2D(1, (9, 1), padding="same", kernel_initializer="zeros")(image)
+    export.publish(keras.Model(image, keras.layers.Subtract()([image, noise])), tmp_path / "own", noise="gaussian:25")
+    with pytest.raises(UsageError, match="leaves nothing untrained"):
+        tune(tmp_path / "own", tmp_path / "mine", clean=pictures["clean"], noise=Rows(), freeze="encoder")
+    verdict = tune(tmp_path / "own", tmp_path / "mine", clean=pictures["clean"], noise=Rows(), learning_rate=0.01)
+    entry = zoo.describe(tmp_path / "mine")
+    assert verdict.improved and (entry.architecture, entry.noise) == ("own", "gaussian:25")
+    assert zoo.load(entry.folder)(np.zeros((5, 7), np.uint8)).shape == (5, 7)
 
 
 @pytest.mark.parametrize(("freeze", "trained"), [("encoder", ("decoder_", "head")), ("all-but-head", ("head",))])
@@ -210,10 +232,12 @@ def test_a_dry_run_writes_nothing(
     parent: Path, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(os.listdir(tmp_path))
-    options = ["--clean", str(pictures["clean"]), "-o", str(tmp_path / "mine"), "--dry-run"]
-    assert main(["finetune", str(parent), *options]) == 0
+    options = ["--clean", str(pictures["clean"]), "--dry-run"]
+    assert main(["finetune", str(parent), *options, "-o", str(tmp_path / "mine")]) == 0
     assert sorted(os.listdir(tmp_path)) == before
     assert "8 clean images" in capsys.readouterr().out
+    assert main(["finetune", str(parent), *options, "-o", str(pictures["clean"])]) == 2
+    assert "is there already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

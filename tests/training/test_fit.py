@@ -227,3 +227,46 @@ def test_jax_trains_fed_by_the_same_pipeline():
         program, env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
+
+
+class Rows(keras.layers.Layer):
+    """Noise of one's own, silent outside training."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = keras.random.SeedGenerator(0)
+
+    def call(self, clean, training=False):
+        count, height = keras.ops.shape(clean)[:2]
+        rows = keras.random.normal((count, height, 1, 1), stddev=30 / 255, seed=self.generator)
+        return clean + rows if training else clean
+
+
+def test_noise_by_a_layer_of_ones_own(short_rounds):
+    from zoo.training.corrupt import as_noise
+    from zoo.training.data import Augment, batches
+    from zoo.training.sources import open_images
+
+    images = open_images([np.full((64, 64), 128, np.uint8)], 1)
+    data = batches(images, as_noise(Rows()), batch=2, patch=32, seed=0, augmentation=Augment.none())
+    drawn = [noisy.numpy() - clean.numpy() for noisy, clean in data.take(3)]
+    assert len({float(noise.std()) for noise in drawn}) == 3  # anew in each batch
+    for noise in drawn:
+        assert 0.08 < noise.std() < 0.16 and np.ptp(noise, axis=2).max() < 1e-6
+    model = tiny()
+    history = zoo.fit(
+        model, PHOTOGRAPHS, steps=200, learning_rate=3e-3, validate_every=50, **(QUICK | {"noise": Rows()})
+    )
+    measured = [row["validation_psnr"] for row in history.rows if row["validation_psnr"] is not None]
+    assert max(measured) > measured[0] + 0.5
+
+
+def test_patience_ends_a_run_for_good(short_rounds, tmp_path):
+    options = {**QUICK, "steps": 1000, "learning_rate": 1e-12, "validate_every": 10, "patience": 3, "ema": 0.0}
+    model = tiny()
+    head = model.get_layer("head")
+    head.set_weights([np.full_like(head.get_weights()[0], 1e-3), head.get_weights()[1]])
+    history = zoo.fit(model, PHOTOGRAPHS, out=tmp_path / "run", **options)
+    assert history.steps == 40 and history.best_step == 10
+    again = zoo.fit(tiny(1), PHOTOGRAPHS, out=tmp_path / "run", resume=True, **options)
+    assert again.steps == 40
