@@ -1,10 +1,12 @@
-"""Pixels per second of the shipped entries and of their peers, side by side in one run of ONNX Runtime.
+"""Quality against time: the shipped entries, their peers and classical methods, side by side in one run.
 
-    python scripts/benchmark.py [NAME ...] [--data DATA] [--threads 2] [--size 512] [--rounds 7] [--json PATH]
+    python scripts/benchmark.py [NAME ...] [--data DATA] [--threads 2] [--size 512] [--rounds 7] [--readme README.md]
 
-DATA holds ``peers/*.onnx`` (default: $DENOISE_ZOO_DATA; without it, the entries alone). Each round runs every model
-once, in turn, so that whatever else the machine does falls on all of them; the figure is the median of the rounds.
-Compare only within one run.
+DATA holds ``peers/*.onnx`` (default: $DENOISE_ZOO_DATA; without it, the entries alone). Each round runs every network
+once, in turn, so that whatever else the machine does falls on all of them, and so does a product of large matrices,
+whose rate is what the machine can do in single precision; the figures are medians of the rounds. Compare only within
+one run. With DATA, the classical methods of baselines.py are timed as well, at the settings that they got there, and
+the README's table and picture (benchmark.png) are made. Quality is that of the entries' scores and of baselines.json.
 """
 
 from __future__ import annotations
@@ -14,37 +16,77 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
+from onnx import TensorProto, helper
 
 import zoo
-from export.card import table
-from zoo.atomic import file_beside
+from export.card import decibels, table
 from zoo.inference.onnx_file import OnnxFile
 
-BASELINES = ("dncnn_gray25", "ffdnet_gray")
+ROOT = Path(__file__).parents[1]
+PICTURE = Path(__file__).with_suffix(".png")
+BASELINES = {1: ("dncnn_gray25", "ffdnet_gray"), 3: ("dncnn_color_blind", "ffdnet_color")}
+NOISE, SETS = "gaussian:25", {1: "BSD68", 3: "CBSD68"}
+MATRIX = 1536  # rows and columns of the product
 
 
+@dataclass
 class Contestant:
-    """A model and its input, a picture of size×size; how long each run took."""
+    """A network and its input, a picture of size×size; how long each run took."""
 
-    def __init__(self, name: str, path: Path, threads: int, size: int) -> None:
-        file = OnnxFile(path, threads=threads)
-        self.name, self.channels, self.session, self.seconds = name, file.channels, file.session, list[float]()
-        image = np.random.default_rng(0).random((size, size, file.channels), dtype=np.float32)
-        self.feeds = file.feeds(image, 25)
+    name: str
+    path: Path
+    threads: int
+    size: int
+    seconds: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        file = OnnxFile(self.path, threads=self.threads)
+        self.channels, self.session = file.channels, file.session
+        self.feeds = file.feeds(np.random.default_rng(0).random((self.size, self.size, self.channels), np.float32), 25)
 
     def run(self) -> None:
         began = time.perf_counter()
         self.session.run(None, self.feeds)
         self.seconds.append(time.perf_counter() - began)
 
+    @property
+    def milliseconds(self) -> float:
+        """Per megapixel."""
+        return statistics.median(self.seconds) * 1e9 / self.size**2
 
-def race(contestants: list[Contestant], rounds: int) -> None:
+
+class Product:
+    """Large matrices multiplied by ONNX Runtime: what the machine can do."""
+
+    def __init__(self, threads: int) -> None:
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (MATRIX, MATRIX)) for name in "abc"]
+        graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "product", ends[:2], ends[2:])
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+        values = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)
+        self.feeds, self.seconds = {"a": values[0], "b": values[1]}, list[float]()
+
+    run = Contestant.run  # type: ignore[assignment]
+
+    @property
+    def rate(self) -> float:
+        """Multiply-accumulates per second."""
+        return MATRIX**3 / statistics.median(self.seconds)
+
+
+def race(contestants: list[Any], rounds: int) -> None:
     """One round to warm up, then the ones that count."""
     for _ in range(rounds + 1):
         for contestant in contestants:
@@ -53,50 +95,176 @@ def race(contestants: list[Contestant], rounds: int) -> None:
         del contestant.seconds[0]
 
 
-def results(contestants: list[Contestant], size: int) -> list[dict[str, Any]]:
-    """A row per model, the fastest first."""
-    rate = {c.name: size * size / 1e6 / statistics.median(c.seconds) for c in contestants}
+def work(contestant: Contestant) -> float:
+    """Multiply-accumulates per pixel of the convolutions of a file of others, at the size of the race."""
+    proto = onnx.load(contestant.path)
+    for value in proto.graph.input:
+        for dimension, size in zip(value.type.tensor_type.shape.dim, contestant.feeds[value.name].shape, strict=True):
+            dimension.dim_value = size
+    graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*graph.value_info, *graph.output)}
+    kernels = {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    total = 0.0
+    for node in (node for node in graph.node if node.op_type == "Conv"):
+        total += np.prod(kernels[node.input[1]], dtype=float) * np.prod(shapes[node.output[0]][2:], dtype=float)
+    return total / contestant.size**2
+
+
+def where_time_goes(contestant: Contestant) -> str:
+    """The kinds of nodes that take most of the time, after ONNX Runtime's own fusions."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = contestant.threads
+        options.enable_profiling, options.profile_file_prefix = True, str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(str(contestant.path), options)
+        for _ in range(3):
+            session.run(None, contestant.feeds)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    spent: Counter[str] = Counter()
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            spent[event["args"]["op_name"].replace("Fused", "")] += event["dur"]
+    return ", ".join(f"{kind} {100 * time / spent.total():.0f} %" for kind, time in spent.most_common(3))
+
+
+# ---- the table and the picture ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: a network or a method."""
+
+    name: str
+    kind: str  # "entry", "peer" or "classical"
+    channels: int
+    milliseconds: float  # per megapixel
+    macs: float | None = None  # per pixel
+    share: float | None = None  # of the rate of the product
+    time: str = ""
+
+    def quality(self, known: dict[tuple[str, str], float]) -> float | None:
+        return known.get((self.name, SETS[self.channels]))
+
+
+def known_quality() -> dict[tuple[str, str], float]:
+    """PSNR by name and set."""
+    found = {
+        (entry.name, score["set"]): score["psnr"]
+        for entry in map(zoo.describe, zoo.list_pretrained())
+        for score in entry.scores
+        if score["noise"] == NOISE
+    }
+    kept = Path(__file__).with_name("baselines.json")
+    lines = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else []
+    return found | {(line["method"], line["set"]): line["psnr"] for line in lines if line["noise"] == NOISE}
+
+
+def classical(size: int) -> list[Row]:
+    """The classical methods, one run each (they are slow enough to be timed so), on one thread or as they like."""
+    from baselines import KEPT, METHODS, made
+
+    lines = json.loads(KEPT.read_text(encoding="utf-8"))
+    settings = {(x["method"], x["channels"]): x.get("setting") for x in lines if x["noise"] == NOISE}
     rows = []
-    for contestant in sorted(contestants, key=lambda c: -rate[c.name]):
-        name = contestant.name
-        row: dict[str, Any] = {"model": name, "channels": contestant.channels}
-        row |= {"milliseconds": round(statistics.median(contestant.seconds) * 1e3, 3)}
-        row |= {"megapixels_per_second": round(rate[name], 3)}
-        row |= {f"times_{b}": round(rate[name] / rate[b], 2) for b in BASELINES if b in rate}
-        rows.append(row)
+    for channels in SETS:
+        clean = np.random.default_rng(0).random((size, size, channels), np.float32)
+        _, picture = made(clean, zoo.noise_from_name(NOISE), np.random.default_rng(1))
+        for title, (method, _) in METHODS["gaussian"].items():
+            if (title, channels) in settings:
+                began = time.perf_counter()
+                method(picture, settings[title, channels])
+                rows.append(Row(title, "classical", channels, (time.perf_counter() - began) * 1e9 / size**2))
     return rows
+
+
+def text(rows: list[Row], note: str) -> str:
+    """The tables, gray and colour."""
+    known, parts = known_quality(), []
+    for channels, folder in SETS.items():
+        own = sorted((row for row in rows if row.channels == channels), key=lambda row: row.milliseconds)
+        times = {row.name: row.milliseconds for row in own}
+        against = [name for name in BASELINES[channels] if name in times]
+        lines = []
+        for row in own:
+            cells = [f"`{row.name}`" if row.kind == "entry" else row.name]
+            cells += [f"{row.macs / 1000:.1f}" if row.macs else "", f"{row.milliseconds:.0f}"]
+            cells += [f"{times[name] / row.milliseconds:.2f}" for name in against]
+            quality = row.quality(known)
+            cells += ["" if quality is None else decibels(quality), f"{row.share:.0%}" if row.share else "", row.time]
+            lines.append(cells)
+        head = ["", "kMAC/pixel", "ms/megapixel", *(f"× {name}" for name in against), f"{folder}, dB", "of a product"]
+        parts.append(table([*head, "time goes to"], lines, left=1))
+    return "\n\n".join([*parts, note])
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """PSNR against time, and against work."""
+    import matplotlib.pyplot as plt
+
+    known = known_quality()
+    figure, axes = plt.subplots(2, 2, figsize=(12, 10), sharey="row")
+    colors = {"entry": "tab:blue", "peer": "tab:orange", "classical": "tab:gray"}
+    for line, (channels, folder) in zip(axes, SETS.items(), strict=True):
+        for axis, what in zip(line, ("milliseconds", "macs"), strict=True):
+            for row in rows:
+                value, quality = getattr(row, what), row.quality(known)
+                if row.channels == channels and value and quality:
+                    x = value if what == "milliseconds" else value / 1000
+                    axis.scatter(x, quality, color=colors[row.kind])
+                    axis.annotate(row.name, (x, quality), (4, 4), textcoords="offset points", fontsize=7)
+            axis.set_xscale("log")
+            axis.set_xlabel("milliseconds per megapixel" if what == "milliseconds" else "kMAC per pixel")
+            axis.grid(alpha=0.3)
+            axis.margins(0.18, 0.08)
+        line[0].set_ylabel(f"PSNR on {folder}, σ = 25, dB")
+    figure.tight_layout()
+    figure.savefig(path, dpi=75)
+    plt.close(figure)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="entries or their folders (default: all shipped ones)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="entries or their folders (default: the Gaussian ones)"
+    )
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds peers/")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=512, help="side of the picture in pixels, even (512)")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", type=Path, help="write the rows, and what they were measured with, to a file")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     args = parser.parse_args()
     if min(args.threads, args.rounds) < 1 or args.size < 2 or args.size % 2:
         parser.error("expected at least 1 thread and 1 round, and an even size")
-    peers = sorted((args.data / "peers").glob("*.onnx")) if args.data else []
+    peers = sorted((Path(args.data) / "peers").glob("*.onnx")) if args.data else []
     try:
-        entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
-        models = [(entry.name, entry.file("model.onnx")) for entry in entries] + [(p.stem, p) for p in peers]
-        contestants = [Contestant(name, path, args.threads, args.size) for name, path in models]
+        entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained(noise="gaussian")]
+        networks = [Contestant(e.name, e.file("model.onnx"), args.threads, args.size) for e in entries]
+        networks += [Contestant(path.stem, path, args.threads, args.size) for path in peers]
+        product = Product(args.threads)
+        race([*networks, product], args.rounds)
+        rows = []
+        for i, one in enumerate(networks):
+            kind = "entry" if i < len(entries) else "peer"
+            macs = entries[i].macs_per_pixel if kind == "entry" else work(one)
+            share = macs * 1e9 / one.milliseconds / product.rate
+            rows.append(Row(one.name, kind, one.channels, one.milliseconds, macs, share, where_time_goes(one)))
+        whole = bool(peers) and not args.names
+        rows += classical(args.size) if whole else []
+        note = (
+            f"ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, {args.size}×{args.size} pixels, median "
+            f"of {args.rounds} rounds in turn; a product of matrices of {MATRIX}×{MATRIX}: "
+            f"{2 * product.rate / 1e9:.0f} GFLOP/s. PSNR at σ = 25. Measured by "
+            "`python scripts/benchmark.py`, which writes these tables; compare times within them only."
+        )
+        print(text(rows, note))
+        if whole:
+            from score_entries import write_between
+
+            draw(rows, PICTURE)
+            write_between(args.readme, "benchmark", text(rows, note))
     except zoo.ZooError as error:
         print(f"benchmark: error: {error}", file=sys.stderr)
         return error.exit_code
-    race(contestants, args.rounds)
-    rows = results(contestants, args.size)
-    settings = f"{args.size}×{args.size} pixels, {args.threads} threads, median of {args.rounds} rounds in turn"
-    print(f"ONNX Runtime {onnxruntime.__version__}, {settings}\n")
-    if rows:
-        head = [name.replace("_", " ") for name in rows[0]]
-        print(table(head, [[str(value) for value in row.values()] for row in rows], left=1))
-    if args.json:
-        facts = {"onnxruntime": onnxruntime.__version__, **{k: getattr(args, k) for k in ("threads", "size", "rounds")}}
-        with file_beside(args.json) as temporary:
-            temporary.write_text(json.dumps({**facts, "results": rows}, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

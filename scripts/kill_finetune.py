@@ -59,7 +59,7 @@ def main() -> int:
         begun = time.monotonic()
         failed = start(Path(folder) / "undisturbed").wait()
         duration = time.monotonic() - begun
-        wanted, differences, landed, resumed = weights(Path(folder) / "undisturbed"), [], 0, 0
+        wanted, differences, resumed = weights(Path(folder) / "undisturbed"), [], 0
         out = Path(folder) / "killed-0"
 
         def compare() -> Path:
@@ -68,20 +68,22 @@ def main() -> int:
             return Path(folder) / f"killed-{len(differences)}"
 
         for _ in track(range(args.kills), "killing"):
-            resumed += out.with_name(out.name + ".training").is_dir()
-            process = start(out)
-            time.sleep(rng.uniform(0, duration))
-            landed += process.poll() is None
-            process.kill()
-            failed += process.wait() > 0
-            if (out / "entry.json").is_file():
-                out = compare()
+            hit = False
+            while not hit:  # a kill behind the end of a run does not count
+                resumed += out.with_name(out.name + ".training").is_dir()
+                process = start(out)
+                time.sleep(rng.uniform(0, duration))
+                hit = process.poll() is None
+                process.kill()
+                failed += process.wait() > 0
+                if (out / "entry.json").is_file():
+                    out = compare()
         failed += start(out).wait() > 0
         out = compare()
         left = sorted(path.name for path in Path(folder).iterdir() if path.name.startswith("."))
     equal = sum(difference == 0 for difference in differences)
     text = (
-        f"{landed} of {args.kills} kills hit a run at work, {resumed} runs were resumed; {equal} of {len(differences)} "
+        f"{args.kills} kills of runs at work, {resumed} runs resumed; {equal} of {len(differences)} "
         f"ended with the weights of an undisturbed run, bit by bit; largest difference {max(differences):g}; "
         f"{failed} failed; {len(left)} files left over"
     )

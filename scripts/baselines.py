@@ -1,0 +1,285 @@
+"""Measure what people use where there is no network, on the noise that the shipped entries are for.
+
+    python scripts/baselines.py [NOISE ...] [--data DATA] [--fast] [--readme README.md]
+
+Each method has a few settings, of which it gets the best on cuts of ``val/``, for each noise; then it is measured on
+the benchmarks in ``test/`` (DATA; default: $DENOISE_ZOO_DATA) as the entries are: the same noise, drawn by the same
+seeds. All are told the noise level, the peak, or which pixels are lost, which the entries are not. ``--fast`` leaves
+BM3D aside, which takes hours. The networks of others in ``peers/`` are measured beside, on Gaussian noise. The figures
+are kept in baselines.json, for this table of the README and for benchmark.py.
+
+BM3D (Dabov et al. 2007; its package is free for non-commercial use only), non-local means (Buades et al. 2005; those of
+scikit-image and of OpenCV), soft thresholds on wavelets (Chang et al. 2000, BayesShrink), total variation (Chambolle
+2004); for photon noise the generalized Anscombe transform, BM3D, and the closed form of the exact unbiased inverse
+(Mäkitalo & Foi 2011); for lost pixels medians, and biharmonic inpainting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bm3d
+import cv2
+import numpy as np
+from rich.progress import track
+from scipy.ndimage import median_filter
+from score_entries import SETS, write_between
+from skimage import restoration
+
+import zoo
+from export.card import decibels, table
+from zoo.atomic import file_beside
+from zoo.evaluation import psnr
+from zoo.inference.files import read_image
+from zoo.inference.pictures import as_float
+from zoo.noise import Gaussian, Noise, Poisson, noise_from_name, number
+
+README = Path(__file__).parents[1] / "README.md"
+KEPT = Path(__file__).with_suffix(".json")
+SIDE, CUTS = 192, 8  # of val/, to choose the setting on
+NOISES = ("gaussian:15", "gaussian:25", "gaussian:50", "poisson:4", "poisson:30", "saltpepper:10", "saltpepper:50")
+NOISES += ("blocks:10", "blocks:25")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A noisy image, float32 (h, w, c), and what a method may know: the noise, drawn, and the clean image's mask."""
+
+    noisy: np.ndarray
+    noise: Noise
+    lost: np.ndarray  # bool (h, w)
+
+    @property
+    def sigma(self) -> float:
+        """Of Gaussian noise, on the image's scale."""
+        assert isinstance(self.noise, Gaussian)
+        return number(self.noise.sigma) / 255
+
+
+Method = Callable[[Picture, Any], np.ndarray]
+
+
+def by_bm3d(picture: Picture, _: Any) -> np.ndarray:
+    run = bm3d.bm3d_rgb if picture.noisy.shape[-1] == 3 else bm3d.bm3d
+    return np.asarray(run(picture.noisy.squeeze(), picture.sigma)).reshape(picture.noisy.shape)
+
+
+def by_non_local_means(picture: Picture, strength: float) -> np.ndarray:
+    options = {"patch_size": 5, "patch_distance": 8, "h": strength * picture.sigma, "sigma": picture.sigma}
+    return restoration.denoise_nl_means(picture.noisy, **options, fast_mode=True, channel_axis=-1)
+
+
+def by_opencv(picture: Picture, strength: float) -> np.ndarray:
+    pixels = np.round(np.clip(picture.noisy, 0, 1) * 255).astype(np.uint8)
+    h = strength * picture.sigma * 255
+    if pixels.shape[-1] == 1:
+        return cv2.fastNlMeansDenoising(pixels, h=h)[..., np.newaxis] / np.float32(255)
+    return cv2.fastNlMeansDenoisingColored(pixels, h=h, hColor=h) / np.float32(255)
+
+
+def by_wavelets(picture: Picture, wavelet: str) -> np.ndarray:
+    color = picture.noisy.shape[-1] == 3
+    options: dict[str, Any] = {"sigma": picture.sigma, "wavelet": wavelet, "rescale_sigma": True}
+    return restoration.denoise_wavelet(picture.noisy, **options, channel_axis=-1, convert2ycbcr=color)
+
+
+def by_total_variation(picture: Picture, strength: float) -> np.ndarray:
+    return restoration.denoise_tv_chambolle(picture.noisy, weight=strength * picture.sigma, channel_axis=-1)
+
+
+def by_anscombe_bm3d(picture: Picture, _: Any) -> np.ndarray:
+    assert isinstance(picture.noise, Poisson)
+    peak = number(picture.noise.peak)
+    stable = 2 * np.sqrt(np.maximum(picture.noisy * peak, 0) + 3 / 8)
+    span = float(stable.max()) or 1.0  # BM3D wants about [0, 1]
+    run = bm3d.bm3d_rgb if stable.shape[-1] == 3 else bm3d.bm3d
+    root = np.maximum(
+        np.asarray(run(stable.squeeze() / span, 1 / span)).reshape(stable.shape) * span, 2 * np.sqrt(3 / 8)
+    )
+    half = np.sqrt(3 / 2)
+    counts = root**2 / 4 + half / 4 / root - 11 / 8 / root**2 + 5 / 8 * half / root**3 - 1 / 8
+    return np.maximum(counts, 0) / peak
+
+
+def by_median(picture: Picture, size: int) -> np.ndarray:
+    return median_filter(picture.noisy, (size, size, 1))
+
+
+def by_median_where_lost(picture: Picture, size: int) -> np.ndarray:
+    return np.where(picture.lost[..., np.newaxis], median_filter(picture.noisy, (size, size, 1)), picture.noisy)
+
+
+def by_inpainting(picture: Picture, _: Any) -> np.ndarray:
+    return restoration.inpaint_biharmonic(picture.noisy, picture.lost, channel_axis=-1)
+
+
+STRENGTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5)
+# The noise's kind → method → (it, its settings).
+METHODS: dict[str, dict[str, tuple[Method, tuple[Any, ...]]]] = {
+    "gaussian": {
+        "BM3D": (by_bm3d, (None,)),
+        "non-local means (scikit-image)": (by_non_local_means, STRENGTHS),
+        "non-local means (OpenCV)": (by_opencv, STRENGTHS),
+        "wavelets": (by_wavelets, ("db1", "db2", "sym4", "bior4.4")),
+        "total variation": (by_total_variation, STRENGTHS),
+    },
+    "poisson": {"Anscombe transform + BM3D": (by_anscombe_bm3d, (None,))},
+    "saltpepper": {
+        "median": (by_median, (3, 5, 7, 9)),
+        "median, lost pixels known": (by_median_where_lost, (3, 5, 7, 9)),
+        "biharmonic inpainting, lost pixels known": (by_inpainting, (None,)),
+    },
+    "blocks": {
+        "median, lost pixels known": (by_median_where_lost, (9, 13, 17)),
+        "biharmonic inpainting, lost pixels known": (by_inpainting, (None,)),
+    },
+}
+
+
+def pictures(folder: Path, noise: Noise, channels: int) -> Iterator[tuple[np.ndarray, Picture]]:
+    """Clean and noisy images, as zoo.evaluate makes them."""
+    for i, path in enumerate(sorted(folder.iterdir())):
+        clean = as_float(read_image(path)[0])
+        clean = clean.reshape(*clean.shape[:2], -1)
+        yield made(clean, noise, np.random.default_rng([0, i]))
+
+
+def cuts(folder: Path, noise: Noise, channels: int) -> list[tuple[np.ndarray, Picture]]:
+    """The middles of some images of val/, noisy."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".png"))
+    found = []
+    for i, path in enumerate(files[:: max(1, len(files) // CUTS)][:CUTS]):
+        clean = as_float(read_image(path)[0])[..., :3]
+        clean = clean if channels == 3 else clean.mean(axis=-1, keepdims=True)
+        top, left = ((size - SIDE) // 2 for size in clean.shape[:2])
+        found.append(made(clean[top : top + SIDE, left : left + SIDE], noise, np.random.default_rng([1, i])))
+    return found
+
+
+def made(clean: np.ndarray, noise: Noise, rng: np.random.Generator) -> tuple[np.ndarray, Picture]:
+    drawn = noise.draw(rng)
+    noisy = drawn.apply(clean, rng)
+    return clean, Picture(noisy, drawn, (noisy != clean).any(axis=-1))
+
+
+def score(method: Method, setting: Any, cases: Iterator[Any] | list[Any], what: str = "") -> float:
+    """Mean PSNR."""
+    steps = track(list(cases), what, disable=not what, transient=True)
+    return float(np.mean([psnr(clean, np.clip(method(picture, setting), 0, 1)) for clean, picture in steps]))
+
+
+def measure(name: str, channels: int, data: Path, fast: bool) -> Iterator[dict[str, Any]]:
+    """Rows of all methods for one noise."""
+    noise = noise_from_name(name)
+    for title, (method, settings) in METHODS[noise.kinds[0]].items():
+        if fast and "BM3D" in title:
+            continue
+        tried = cuts(data / "val", noise, channels) if len(settings) > 1 else []
+        setting = max(settings, key=lambda s: score(method, s, tried)) if tried else settings[0]
+        for folder in SETS[channels]:
+            if "BM3D" in title and folder == "Kodak24":
+                continue  # hours
+            found = score(method, setting, pictures(data / "test" / folder, noise, channels), f"{title}, {folder}")
+            yield row(title, channels, folder, name, found, setting)
+    if noise.kinds == ("gaussian",):
+        for path in peers(data, channels, name):
+            for folder in SETS[channels]:
+                yield row(
+                    path.stem, channels, folder, name, zoo.evaluate(path, data / "test" / folder, noise).psnr, None
+                )
+    else:
+        other = "resnet-gaussian-" + ("gray" if channels == 1 else "color")
+        for folder in SETS[channels]:
+            yield row(other, channels, folder, name, zoo.evaluate(other, data / "test" / folder, noise).psnr, None)
+
+
+def peers(data: Path, channels: int, noise: str) -> list[Path]:
+    """Networks of others for gray or colour, those of one level at theirs alone."""
+    of_one_level = {"dncnn_gray15": "gaussian:15", "dncnn_gray25": "gaussian:25", "dncnn_gray50": "gaussian:50"}
+    found = sorted((data / "peers").glob("*gray*.onnx" if channels == 1 else "*color*.onnx"))
+    return [path for path in found if of_one_level.get(path.stem, noise) == noise]
+
+
+def row(method: str, channels: int, folder: str, noise: str, found: float, setting: Any) -> dict[str, Any]:
+    print(
+        f"{method}  {folder}  {noise}  {found:.2f} dB" + (f"  ({setting})" if setting is not None else ""), flush=True
+    )
+    facts = {"method": method, "channels": channels, "set": folder, "noise": noise, "psnr": round(found, 4)}
+    return facts | ({"setting": setting} if setting is not None else {})
+
+
+def keep(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Replace the rows of the same method, set and noise; all rows."""
+
+    def key(line: dict[str, Any]) -> tuple[str, str, str]:
+        return line["method"], line["set"], line["noise"]
+
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else []
+    new = {key(line) for line in rows}
+    kept = [line for line in kept if key(line) not in new] + rows
+    with file_beside(KEPT) as temporary:
+        temporary.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return kept
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """The table for noise that is not Gaussian: the entry for it, the Gaussian one, and the best of the methods."""
+    entries = [entry for entry in map(zoo.describe, zoo.list_pretrained()) if not entry.takes_sigma]
+    lines = []
+    for noise in (name for name in NOISES if not name.startswith("gaussian")):
+        for channels in SETS:
+            folder = SETS[channels][-1 if channels == 1 else 0]  # BSD68, CBSD68
+            there = {line["method"]: line["psnr"] for line in rows if (line["set"], line["noise"]) == (folder, noise)}
+            ours = [
+                (score["psnr"], entry.name)
+                for entry in entries
+                for score in entry.scores
+                if (score["set"], score["noise"]) == (folder, noise) and noise.startswith(entry.noise.partition(":")[0])
+            ]
+            others = {name: value for name, value in there.items() if not name.startswith("resnet-")}
+            if not ours or not others:
+                continue
+            best = max(others, key=lambda name: others[name])
+            gaussian = next((value for name, value in there.items() if name.startswith("resnet-")), None)
+            cells = [noise, folder, f"`{max(ours)[1]}`", decibels(max(ours)[0])]
+            lines.append([*cells, "" if gaussian is None else decibels(gaussian), decibels(others[best]), best])
+    head = ["noise", "set", "entry", "dB", "the Gaussian entry", "best classical", "which"]
+    note = (
+        "PSNR in dB. The classical methods are told the peak, or which pixels are lost; the entries are not. Measured "
+        "by `python scripts/baselines.py`, which writes this table."
+    )
+    return f"{table(head, lines, left=3)}\n\n{note}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("noises", nargs="*", metavar="NOISE", help=f"of {', '.join(NOISES)} (default: all)")
+    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/ and val/")
+    parser.add_argument("--fast", action="store_true", help="leave BM3D aside")
+    parser.add_argument("--channels", type=int, choices=(1, 3), help="gray or colour alone")
+    parser.add_argument("--readme", type=Path, default=README)
+    args = parser.parse_args()
+    if args.data is None:
+        parser.error("no data: give --data FOLDER (with test/ and val/) or set DENOISE_ZOO_DATA")
+    kept: list[dict[str, Any]] = keep([])
+    try:
+        for name in args.noises or NOISES:
+            for channels in (args.channels,) if args.channels else SETS:
+                for line in measure(name, channels, Path(args.data), args.fast):
+                    kept = keep([line])
+        write_between(args.readme, "other noises", summary(kept))
+    except (zoo.ZooError, KeyError) as error:
+        print(f"baselines: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
