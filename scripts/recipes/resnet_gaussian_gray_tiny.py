@@ -10,7 +10,7 @@ RECIPE = Recipe(
     architecture="resnet",
     config={"channels": 1, "widths": [16, 48], "encoder_depths": [0, 2], "decoder_depths": [2]},
     noise="gaussian:0-55",
-    fit={**EVERYDAY, "minutes": 45, "revive": True},
+    fit={**EVERYDAY, "minutes": 28, "revive": True},
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",
 )

@@ -1,0 +1,11 @@
+"""shallow-gaussian-color: one of the course's comparison; it predicts the clean image, all three by one recipe.
+
+python scripts/recipes/shallow_gaussian_color.py --data DATA
+"""
+
+from train_entry import COMPARISON, Recipe, train_entry
+
+RECIPE = Recipe(name="shallow-gaussian-color", architecture="shallow", config={"channels": 3}, **COMPARISON)
+
+if __name__ == "__main__":
+    train_entry(RECIPE)

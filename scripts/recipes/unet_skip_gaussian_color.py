@@ -1,0 +1,11 @@
+"""unet-skip-gaussian-color: one of the course's comparison; it predicts the clean image, all three by one recipe.
+
+python scripts/recipes/unet_skip_gaussian_color.py --data DATA
+"""
+
+from train_entry import COMPARISON, Recipe, train_entry
+
+RECIPE = Recipe(name="unet-skip-gaussian-color", architecture="unet-skip", config={"channels": 3}, **COMPARISON)
+
+if __name__ == "__main__":
+    train_entry(RECIPE)
