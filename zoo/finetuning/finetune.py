@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from zoo.architectures import load_keras
-from zoo.atomic import file_beside
+from zoo.atomic import file_beside, sweep
 from zoo.errors import DivergenceError, MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
@@ -105,6 +105,7 @@ def finetune(
         raise UsageError(f"freeze={freeze!r}; expected one of {', '.join(FROZEN)}")
     kind, folders = source(clean, pairs, noisy)
     drawn = _noise(kind, noise, entry)
+    sweep(folder.parent)
     found = look(entry, kind, folders, patch=patch, progress=progress)
     say(str(found))
     judged, checks, learned = split(found.items, seed)
