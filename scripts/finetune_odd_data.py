@@ -76,7 +76,7 @@ def mismatched(work: Path) -> list[str]:
     """Of 20 pairs, one shows something else and one is shifted."""
     clean = cuts(20)
     shots = [noisy(image, i) for i, image in enumerate(clean)]
-    shots[3] = noisy(data.moon()[:SIDE, :SIDE], 3)
+    shots[6] = noisy(data.moon()[:SIDE, :SIDE], 6)
     shots[11] = np.roll(shots[11], (4, -3), axis=(0, 1))
     folders = save(work / "noisy", shots), save(work / "clean", clean)
     return [PARENT["gray"], "--pairs", *map(str, folders)]

@@ -29,13 +29,13 @@ NOISES = {
     "poisson": ("poisson:1", "poisson:4", "poisson:10", "poisson:30", "poisson:100"),
     "saltpepper": ("saltpepper:10", "saltpepper:30", "saltpepper:50"),
     "blocks": ("blocks:10", "blocks:25"),
+    "bayer": ("bayer:20,10", "bayer:20,10+jpeg:85", "jpeg:75", "gaussian:25"),
 }
 
 
 def noises(entry: zoo.Pretrained) -> tuple[str, ...]:
     """The names of the noises that an entry is measured on, but for none at all."""
-    kinds = zoo.noise_from_name(entry.noise).kinds
-    return NOISES.get(kinds[0], (entry.noise,)) if len(kinds) == 1 else (entry.noise,)
+    return NOISES.get(zoo.noise_from_name(entry.noise).kinds[0], (entry.noise,))
 
 
 def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
