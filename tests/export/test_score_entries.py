@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ def script(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for their module
     spec.loader.exec_module(module)
     return module
 
@@ -116,37 +116,45 @@ def test_benchmark(
 ) -> None:
     module = script("benchmark")
     (tmp_path / "peers").mkdir()
-    for name in module.BASELINES:
-        (tmp_path / "peers" / f"{name}.onnx").write_bytes((entry / "model.onnx").read_bytes())
+    for name in module.BASELINES[1]:
+        export.to_onnx(zoo.load_keras(entry), tmp_path / "peers" / f"{name}.onnx")
     options = ["--data", str(tmp_path), "--threads", "1", "--size", "128", "--rounds", "3"]
-    monkeypatch.setattr(sys, "argv", ["benchmark", str(entry), *options, "--json", str(tmp_path / "speed.json")])
+    monkeypatch.setattr(sys, "argv", ["benchmark", str(entry), *options])
     assert module.main() == 0
-    facts = json.loads((tmp_path / "speed.json").read_text())
-    assert (facts["threads"], facts["size"], facts["rounds"]) == (1, 128, 3)
-    rows = {row["model"]: row for row in facts["results"]}
-    assert set(rows) == {"mine", *module.BASELINES}
-    for row in rows.values():
-        assert row["megapixels_per_second"] == pytest.approx(128 * 128 / 1e3 / row["milliseconds"], rel=0.01)
-    assert rows["ffdnet_gray"]["times_ffdnet_gray"] == 1
-    rates = [row["megapixels_per_second"] for row in facts["results"]]
-    assert rates == sorted(rates, reverse=True)
-    assert "| mine |" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line.startswith("|")]
+    rows = {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:] if len(line) == len(lines[0])}
+    assert {"`mine`", *module.BASELINES[1]} <= set(rows)
+    assert float(rows["`mine`"]["kMAC/pixel"]) == pytest.approx(zoo.describe(entry).macs_per_pixel / 1000, abs=0.05)
+    assert rows["ffdnet_gray"]["× ffdnet_gray"] == "1.00" and "Conv" in rows["`mine`"]["time goes to"]
+    times = [float(row["ms/megapixel"]) for row in rows.values()]
+    assert times[:3] == sorted(times[:3]) and "3 rounds" in out
 
 
-def test_rates_and_ratios() -> None:
-    """Medians: one slow round, in which the machine did something else, does not count."""
+def test_ratios_and_qualities(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     module = script("benchmark")
-    contestants = []
-    for name, seconds in (("mine", [0.1, 0.1, 9.0]), ("dncnn_gray25", [0.5, 0.6, 0.5])):
-        contestant = module.Contestant.__new__(module.Contestant)
-        contestant.name, contestant.channels, contestant.seconds = name, 1, seconds
-        contestants.append(contestant)
-    mine, peer = module.results(contestants, 1000)
-    assert mine == {
-        "model": "mine",
-        "channels": 1,
-        "milliseconds": 100.0,
-        "megapixels_per_second": 10.0,
-        "times_dncnn_gray25": 5.0,
-    }
-    assert peer["times_dncnn_gray25"] == 1
+    contestant = module.Contestant.__new__(module.Contestant)
+    # Medians: one slow round, in which the machine did something else, does not count.
+    contestant.size, contestant.seconds = 1000, [0.1, 0.1, 9.0]
+    assert contestant.milliseconds == pytest.approx(100)
+    rows = [
+        module.Row("mine", "entry", 1, 100.0, 20_000.0, 0.25, "Conv 90 %"),
+        module.Row("dncnn_gray25", "peer", 1, 550.0),
+        module.Row("slow", "classical", 1, 50_000.0),
+    ]
+    monkeypatch.setattr(module, "known_quality", lambda: {("mine", "BSD68"): 28.5, ("slow", "BSD68"): 27.0})
+    found = module.text(rows, "note")
+    assert "| `mine` | 20.0 | 100 | 5.50 | 28.50 | 25% | Conv 90 % |" in found
+    assert "| slow |  | 50000 | 0.01 | 27.00 |  |  |" in found and found.endswith("note")
+    module.draw(rows, tmp_path / "picture.png")
+    assert Image.open(tmp_path / "picture.png").size[0] > 500
+
+
+def test_work_is_counted_in_files_of_others(tmp_path: Path) -> None:
+    module = script("benchmark")
+    image = keras.Input((None, None, 1))
+    features = keras.layers.Conv2D(8, 3, padding="same")(image)
+    model = keras.Model(image, keras.layers.Conv2D(1, 1)(features))
+    export.to_onnx(model, tmp_path / "peer.onnx", layout="nchw")
+    contestant = module.Contestant("peer", tmp_path / "peer.onnx", 1, 16)
+    assert module.work(contestant) == 9 * 8 + 8
