@@ -23,13 +23,14 @@ HOW = (
     "Noise is added to the float image and not clipped; images are taken whole; PSNR is over the full frame of the "
     "clipped output, SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
 )
+STRIP_FILE = "strip.webp"
 SCORE_COMMAND = "python scripts/score_entries.py"
 INT8_COMMAND = "python scripts/score_int8.py"
 
 
 def card(entry: Pretrained) -> str:
     """The text of card.md (Markdown)."""
-    parts = (_what, _use, _scores, _int8, _training, _data, _limits)
+    parts = (_what, _strip, _use, _scores, _int8, _training, _data, _limits)
     return "\n\n".join(part(entry) for part in parts if part(entry)) + "\n"
 
 
@@ -43,6 +44,14 @@ def _what(entry: Pretrained) -> str:
         f"it {level}. {entry.num_params:,} parameters, {entry.macs_per_pixel / 1000:.1f} thousand multiply-accumulates "
         f"per pixel; an output pixel depends on nothing further than {entry.halo} pixels away. The weights are given "
         f"under {entry.license}."
+    )
+
+
+def _strip(entry: Pretrained) -> str:
+    if not (entry.folder / STRIP_FILE).is_file():
+        return ""
+    return (
+        f"![noisy, denoised, by a peer, and clean]({STRIP_FILE})\n\nDrawn by `python scripts/strips.py {entry.name}`."
     )
 
 

@@ -158,3 +158,14 @@ def test_work_is_counted_in_files_of_others(tmp_path: Path) -> None:
     export.to_onnx(model, tmp_path / "peer.onnx", layout="nchw")
     contestant = module.Contestant("peer", tmp_path / "peer.onnx", 1, 16)
     assert module.work(contestant) == 9 * 8 + 8
+
+
+def test_strips(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script("strips")
+    clean = module.scene()
+    assert clean.shape == (*module.SIZE, 3) and 0 <= clean.min() < 0.1 and 0.9 < clean.max() <= 1
+    monkeypatch.setattr(sys, "argv", ["strips", str(entry)])
+    monkeypatch.delenv("DENOISE_ZOO_DATA", raising=False)
+    assert module.main() == 0
+    assert Image.open(entry / "strip.webp").size[0] > 3 * module.SIZE[1]
+    assert "](strip.webp)" in (entry / "card.md").read_text(encoding="utf-8")
