@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,20 +153,21 @@ class _Quantizer:
                 return next(self._feeds, None)
 
         target = self.folder / "int8.onnx"
-        quantization.quantize_static(
-            str(self.folder / "float.onnx"),
-            str(target),
-            Reader(self._feeds(*noisy) for noisy in self.photographs.calibration),
-            quant_format=quantization.QuantFormat.QDQ,
-            op_types_to_quantize=QUANTIZED,
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,  # of QInt8, the CPU has no fast convolution
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=list(in_float),
-            calibrate_method=quantization.CalibrationMethod.Percentile,
-            extra_options={"WeightSymmetric": True, "CalibPercentile": PERCENTILE},
-            calibration_cache_path=self.folder / "ranges.json",
-        )
+        with _quiet():
+            quantization.quantize_static(
+                str(self.folder / "float.onnx"),
+                str(target),
+                Reader(self._feeds(*noisy) for noisy in self.photographs.calibration),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=QUANTIZED,
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,  # of QInt8, the CPU has no fast convolution
+                weight_type=quantization.QuantType.QInt8,
+                nodes_to_exclude=list(in_float),
+                calibrate_method=quantization.CalibrationMethod.Percentile,
+                extra_options={"WeightSymmetric": True, "CalibPercentile": PERCENTILE},
+                calibration_cache_path=self.folder / "ranges.json",
+            )
         return _with_exact_sums(onnx.load(target))
 
     def losses(self, in_float: Sequence[str]) -> list[Loss]:
@@ -183,6 +187,18 @@ class _Quantizer:
             return output / np.float32(255) if self._eight_bits else output
 
         return run
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """ONNX Runtime's quantizer prints what it does, and advises to optimize a graph that needs none of it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _with_exact_sums(proto: onnx.ModelProto) -> onnx.ModelProto:
