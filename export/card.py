@@ -37,10 +37,11 @@ def card(entry: Pretrained) -> str:
 def _what(entry: Pretrained) -> str:
     kinds = " and ".join(KINDS[kind] for kind in noise_from_name(entry.noise).kinds)
     family = "a network of its makers' own" if entry.architecture == OWN else f"`{entry.architecture}`"
+    made = "made for" if entry.architecture == OWN else "trained on"
     level = "is told the level" if entry.takes_sigma else "finds the level by itself"
     return (
         f"# {entry.name}\n\n"
-        f"A denoiser of {COLORS[entry.channels]} images: {family}, trained on {kinds} (`{entry.noise}`); "
+        f"A denoiser of {COLORS[entry.channels]} images: {family}, {made} {kinds} (`{entry.noise}`); "
         f"it {level}. {entry.num_params:,} parameters, {entry.macs_per_pixel / 1000:.1f} thousand multiply-accumulates "
         f"per pixel; an output pixel depends on nothing further than {entry.halo} pixels away. The weights are given "
         f"under {entry.license}."
@@ -50,9 +51,7 @@ def _what(entry: Pretrained) -> str:
 def _strip(entry: Pretrained) -> str:
     if not (entry.folder / STRIP_FILE).is_file():
         return ""
-    return (
-        f"![noisy, denoised, by a peer, and clean]({STRIP_FILE})\n\nDrawn by `python scripts/strips.py {entry.name}`."
-    )
+    return f"![from noisy to clean]({STRIP_FILE})\n\nDrawn by `python scripts/strips.py {entry.name}`."
 
 
 def _use(entry: Pretrained) -> str:
@@ -114,6 +113,8 @@ def _training(entry: Pretrained) -> str:
     command = f"\n\n```\n{recipe.pop('command')}\n```" if "command" in recipe else ""
     text = f"\n\n{recipe.pop('docstring').strip()}" if "docstring" in recipe else ""
     facts = "\n".join(f"- {key.replace('_', ' ')}: {_value(value)}" for key, value in recipe.items())
+    if not (text or command or facts):
+        return "## Recipe\n\nNot stated."
     return f"## Recipe{text}{command}" + (f"\n\n{facts}" if facts else "")
 
 
@@ -142,14 +143,17 @@ def data_line(data: Mapping[str, Any]) -> str:
 def _limits(entry: Pretrained) -> str:
     noise = noise_from_name(entry.noise)
     limits = [
-        f"Trained on `{entry.noise}` (levels on the 0–255 scale where they are deviations). Beyond these levels, and "
+        f"Made for `{entry.noise}` (levels on the 0–255 scale where they are deviations). Beyond these levels, and "
         "on noise of another kind, it was not measured.",
         "Noise that was resized, sharpened or smoothed afterwards (as phones and cameras do) is correlated over many "
         "pixels, and is taken for detail: the noise of its training is "
         + ("correlated over three pixels." if "bayer" in noise.kinds else "independent from pixel to pixel."),
         "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
-        "It learned from photographs; drawings, scans, text and scientific images were not among them, or hardly.",
     ]
+    if "sources" in entry.training_data:  # the project's own
+        limits.append(
+            "It learned from photographs; drawings, scans, text and scientific images were not among them, or hardly."
+        )
     if "jpeg" not in noise.kinds:
         limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")
     if entry.channels == 1:

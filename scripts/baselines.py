@@ -268,6 +268,8 @@ def main() -> int:
     args = parser.parse_args()
     if args.data is None:
         parser.error("no data: give --data FOLDER (with test/ and val/) or set DENOISE_ZOO_DATA")
+    if unknown := set(args.noises) - set(NOISES):
+        parser.error(f"unknown noise {min(unknown)!r}; expected some of {', '.join(NOISES)}")
     kept: list[dict[str, Any]] = keep([])
     try:
         for name in args.noises or NOISES:
@@ -275,7 +277,7 @@ def main() -> int:
                 for line in measure(name, channels, Path(args.data), args.fast):
                     kept = keep([line])
         write_between(args.readme, "other noises", summary(kept))
-    except (zoo.ZooError, KeyError) as error:
+    except zoo.ZooError as error:
         print(f"baselines: error: {error}", file=sys.stderr)
         return 1
     return 0

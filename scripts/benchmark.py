@@ -19,18 +19,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper
+from skimage import data
 
 import zoo
 from export.card import decibels, table
+from zoo.atomic import file_beside
 from zoo.inference.onnx_file import OnnxFile
+from zoo.inference.pictures import as_float
 
 ROOT = Path(__file__).parents[1]
 PICTURE = Path(__file__).with_suffix(".png")
@@ -39,25 +42,26 @@ NOISE, SETS = "gaussian:25", {1: "BSD68", 3: "CBSD68"}
 MATRIX = 1536  # rows and columns of the product
 
 
-@dataclass
-class Contestant:
-    """A network and its input, a picture of size×size; how long each run took."""
+class Timed:
+    """A session of ONNX Runtime and its input; how long each run took."""
 
-    name: str
-    path: Path
-    threads: int
-    size: int
-    seconds: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        file = OnnxFile(self.path, threads=self.threads)
-        self.channels, self.session = file.channels, file.session
-        self.feeds = file.feeds(np.random.default_rng(0).random((self.size, self.size, self.channels), np.float32), 25)
+    def __init__(self, session: onnxruntime.InferenceSession, feeds: dict[str, np.ndarray]) -> None:
+        self.session, self.feeds, self.seconds = session, feeds, list[float]()
 
     def run(self) -> None:
         began = time.perf_counter()
         self.session.run(None, self.feeds)
         self.seconds.append(time.perf_counter() - began)
+
+
+class Contestant(Timed):
+    """A network, and a picture of size×size."""
+
+    def __init__(self, name: str, path: Path, threads: int, size: int) -> None:
+        file = OnnxFile(path, threads=threads)
+        self.name, self.path, self.threads, self.size, self.channels = name, path, threads, size, file.channels
+        image = np.random.default_rng(0).random((size, size, file.channels), dtype=np.float32)
+        super().__init__(file.session, file.feeds(image, 25))
 
     @property
     def milliseconds(self) -> float:
@@ -65,7 +69,7 @@ class Contestant:
         return statistics.median(self.seconds) * 1e9 / self.size**2
 
 
-class Product:
+class Product(Timed):
     """Large matrices multiplied by ONNX Runtime: what the machine can do."""
 
     def __init__(self, threads: int) -> None:
@@ -74,11 +78,9 @@ class Product:
         proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
         values = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)
-        self.feeds, self.seconds = {"a": values[0], "b": values[1]}, list[float]()
-
-    run = Contestant.run  # type: ignore[assignment]
+        session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+        super().__init__(session, {"a": values[0], "b": values[1]})
 
     @property
     def rate(self) -> float:
@@ -86,7 +88,7 @@ class Product:
         return MATRIX**3 / statistics.median(self.seconds)
 
 
-def race(contestants: list[Any], rounds: int) -> None:
+def race(contestants: Sequence[Timed], rounds: int) -> None:
     """One round to warm up, then the ones that count."""
     for _ in range(rounds + 1):
         for contestant in contestants:
@@ -167,13 +169,17 @@ def classical(size: int) -> list[Row]:
     settings = {(x["method"], x["channels"]): x.get("setting") for x in lines if x["noise"] == NOISE}
     rows = []
     for channels in SETS:
-        clean = np.random.default_rng(0).random((size, size, channels), np.float32)
+        photograph = as_float(
+            data.astronaut()[:size, :size]
+        )  # how long blocks take to match is a matter of the picture
+        clean = photograph if channels == 3 else photograph.mean(axis=-1, keepdims=True)
         _, picture = made(clean, zoo.noise_from_name(NOISE), np.random.default_rng(1))
         for title, (method, _) in METHODS["gaussian"].items():
             if (title, channels) in settings:
                 began = time.perf_counter()
                 method(picture, settings[title, channels])
-                rows.append(Row(title, "classical", channels, (time.perf_counter() - began) * 1e9 / size**2))
+                pixels = clean.shape[0] * clean.shape[1]
+                rows.append(Row(title, "classical", channels, (time.perf_counter() - began) * 1e9 / pixels))
     return rows
 
 
@@ -218,7 +224,7 @@ def draw(rows: list[Row], path: Path) -> None:
             axis.margins(0.18, 0.08)
         line[0].set_ylabel(f"PSNR on {folder}, σ = 25, dB")
     figure.tight_layout()
-    figure.savefig(path, dpi=75)
+    figure.savefig(path, dpi=75, format="png")
     plt.close(figure)
 
 
@@ -260,8 +266,9 @@ def main() -> int:
         if whole:
             from score_entries import write_between
 
-            draw(rows, PICTURE)
             write_between(args.readme, "benchmark", text(rows, note))
+            with file_beside(PICTURE) as temporary:
+                draw(rows, temporary)
     except zoo.ZooError as error:
         print(f"benchmark: error: {error}", file=sys.stderr)
         return error.exit_code

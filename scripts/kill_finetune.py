@@ -50,8 +50,11 @@ def main() -> int:
         command = [sys.executable, "-m", "zoo.cli", "finetune", PARENT, "--clean", str(photos)]
         command += ["--noise", "gaussian:20-40", "--steps", str(args.steps), "--patch", "32"]
 
+        def is_begun(out: Path) -> bool:
+            return (out.with_name(out.name + ".training") / "plan.json").is_file()
+
         def start(out: Path) -> subprocess.Popen[bytes]:
-            resume = ["--resume"] if (out.with_name(out.name + ".training") / "plan.json").is_file() else []
+            resume = ["--resume"] if is_begun(out) else []
             environment = {**os.environ, "TF_DETERMINISTIC_OPS": "1"}
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             return subprocess.Popen([*command, "-o", str(out), *resume], env=environment, **quiet)
@@ -59,6 +62,9 @@ def main() -> int:
         begun = time.monotonic()
         failed = start(Path(folder) / "undisturbed").wait()
         duration = time.monotonic() - begun
+        if not zoo.describe(Path(folder) / "undisturbed").recipe["verdict"]["improved"]:
+            print("the undisturbed run gained nothing, so that its weights are its parent's; expected more --steps")
+            return 1
         wanted, differences, resumed = weights(Path(folder) / "undisturbed"), [], 0
         out = Path(folder) / "killed-0"
 
@@ -70,7 +76,7 @@ def main() -> int:
         for _ in track(range(args.kills), "killing"):
             hit = False
             while not hit:  # a kill behind the end of a run does not count
-                resumed += out.with_name(out.name + ".training").is_dir()
+                resumed += is_begun(out)
                 process = start(out)
                 time.sleep(rng.uniform(0, duration))
                 hit = process.poll() is None

@@ -21,21 +21,21 @@ from export.entry import measured
 from zoo.atomic import file_beside
 
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
-# By the first kind of noise that an entry was trained on; one that is not here is measured on its own noise, whose
-# levels are drawn per image. Clean input too: a denoiser should leave a clean picture alone.
+# By the kinds of noise that an entry was trained on; one that is not here is measured on its own noise, whose levels
+# are drawn per image. Clean input too: a denoiser should leave a clean picture alone.
 CLEAN = "gaussian:0"
 NOISES = {
-    "gaussian": ("gaussian:15", "gaussian:25", "gaussian:50"),
-    "poisson": ("poisson:1", "poisson:4", "poisson:10", "poisson:30", "poisson:100"),
-    "saltpepper": ("saltpepper:10", "saltpepper:30", "saltpepper:50"),
-    "blocks": ("blocks:10", "blocks:25"),
-    "bayer": ("bayer:20,10", "bayer:20,10+jpeg:85", "jpeg:75", "gaussian:25"),
+    ("gaussian",): ("gaussian:15", "gaussian:25", "gaussian:50"),
+    ("poisson",): ("poisson:1", "poisson:4", "poisson:10", "poisson:30", "poisson:100"),
+    ("saltpepper",): ("saltpepper:10", "saltpepper:30", "saltpepper:50"),
+    ("blocks",): ("blocks:10", "blocks:25"),
+    ("bayer", "gaussian", "jpeg"): ("bayer:20,10", "bayer:20,10+jpeg:85", "jpeg:75", "gaussian:25"),
 }
 
 
 def noises(entry: zoo.Pretrained) -> tuple[str, ...]:
     """The names of the noises that an entry is measured on, but for none at all."""
-    return NOISES.get(zoo.noise_from_name(entry.noise).kinds[0], (entry.noise,))
+    return NOISES.get(zoo.noise_from_name(entry.noise).kinds, (entry.noise,))
 
 
 def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@
 
 The scene is drawn here, since no photograph of somebody else's is kept beside the weights: letters, a shaded ball,
 rings and stripes up to the finest scale, leaves, flat areas. The peers are the networks in ``peers/`` of DATA (default:
-$DENOISE_ZOO_DATA) for Gaussian noise, and the classical methods of baselines.py for the others; without either, the
-strip has no peer.
+$DENOISE_ZOO_DATA), or a classical method of baselines.py where the noise is one that they do not know (with the extra
+'benchmark'); without either, the strip has no peer.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from scipy.ndimage import gaussian_filter
 import zoo
 from export.card import STRIP_FILE
 from export.entry import measured
+from zoo.atomic import file_beside
 from zoo.evaluation import psnr
 from zoo.inference.compare import sheet
 from zoo.inference.onnx_file import OnnxFile
@@ -77,8 +78,10 @@ def peer(
     """What another way makes of the picture, and its name."""
     channels = noisy.shape[-1]
     if method:
-        from baselines import METHODS, Picture
-
+        try:
+            from baselines import METHODS, Picture
+        except ModuleNotFoundError:
+            return None
         noise = zoo.noise_from_name(name)
         run, settings = METHODS[noise.kinds[0]][method]
         setting = 5 if method == "median" else settings[0]
@@ -96,7 +99,8 @@ def strip(entry: zoo.Pretrained, peers: Path | None) -> Image.Image:
     clean = scene()
     if entry.channels == 1:
         clean = (clean @ np.array([0.299, 0.587, 0.114], np.float32))[..., np.newaxis]
-    name, method = SHOWN[zoo.noise_from_name(entry.noise).kinds[0]]
+    known = zoo.noise_from_name(entry.noise)
+    name, method = SHOWN.get(known.kinds[0], (known.middle().name, ""))
     noisy = zoo.noise_from_name(name).sample(clean, np.random.default_rng(0))
     images = {name: noisy, entry.name: zoo.Denoiser(entry)(noisy, sigma=25 if entry.takes_sigma else None)}
     if other := peer(noisy, clean, name, method, peers):
@@ -115,7 +119,8 @@ def main() -> int:
         for name in track(args.names or zoo.list_pretrained(), "strips"):
             entry = zoo.describe(name)
             picture = strip(entry, Path(args.data) / "peers" if args.data else None)
-            picture.save(entry.folder / STRIP_FILE, quality=70, method=6)
+            with file_beside(entry.folder / STRIP_FILE) as temporary:
+                picture.save(temporary, "WEBP", quality=70, method=6)
             measured(entry)
     except zoo.ZooError as error:
         print(f"strips: error: {error}", file=sys.stderr)

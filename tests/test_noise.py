@@ -191,6 +191,15 @@ def test_an_image_without_a_channel_axis_is_refused():
         zoo.Gaussian(25).sample(np.zeros((4, 4), np.float32), np.random.default_rng(0))
 
 
+def test_the_middle_of_a_noise():
+    middles = {
+        "gaussian:0-55": "gaussian:27.5",
+        "poisson:1-100": "poisson:10",
+        "bayer:0-40,0-25?+gaussian:0-30?+jpeg:60-100?": "bayer:20,12.5+gaussian:15+jpeg:80",
+    }
+    assert {name: noise_from_name(name).middle().name for name in middles} == middles
+
+
 def test_noise_is_not_clipped():
     noisy = zoo.Gaussian(50).sample(np.zeros((64, 64, 1), np.float32), np.random.default_rng(0))
     assert noisy.min() < -0.1

@@ -8,7 +8,7 @@ from skimage import data
 
 import zoo
 from export import check_parity
-from zoo.noise import noise_from_name
+from zoo.noise import Gaussian, noise_from_name
 
 NAMES = zoo.list_pretrained()
 SIZES = ((1, 1, 1), (3, 7, 5), (1, 64, 64), (1, 257, 129), (1, 512, 512))
@@ -49,18 +49,13 @@ def test_the_facts_are_those_of_the_model(name):
     assert (entry.channels, entry.takes_sigma) == (model.inputs[0].shape[-1], len(model.inputs) > 1)
 
 
-# By the first kind of noise that an entry knows, where its own range has levels with nothing to gain.
-TYPICAL = {"gaussian": "gaussian:25", "bayer": "bayer:20,10+jpeg:85"}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_it_denoises_and_tiles_equal_the_whole(name):
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)[100:357, 60:259]
-    kind = noise_from_name(denoise.entry.noise).kinds[0]
-    noise = noise_from_name(TYPICAL.get(kind, denoise.entry.noise))
+    noise = noise_from_name(denoise.entry.noise).middle()
     noisy = noise.sample(clean, np.random.default_rng(0))
-    sigma = 25 if denoise.entry.takes_sigma else None
+    sigma = noise.sigma if isinstance(noise, Gaussian) and denoise.entry.takes_sigma else None
     whole = denoise(noisy, sigma=sigma, tile=None)
     assert psnr(whole, clean) > psnr(noisy, clean) + 4
     np.testing.assert_allclose(denoise(noisy, sigma=sigma, tile=48), whole, atol=1e-5)

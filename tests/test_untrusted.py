@@ -14,6 +14,7 @@ import pytest
 
 import export
 import zoo
+from zoo.architectures import own_model
 from zoo.errors import EntryError, InputError
 from zoo.pretrained import sha256
 
@@ -69,6 +70,14 @@ def test_an_entry_whose_network_has_a_lambda_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine" / "entry.json").write_text(json.dumps(facts))
     with pytest.raises(InputError, match="model.json") as caught:
         zoo.load_keras(tmp_path / "mine")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["3", "[]", "{}", "null", "{", '{"class_name": "Functional"}', '{"class_name": 3}'])
+def test_an_entry_whose_network_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="model.json") as caught:
+        own_model(tmp_path / "model.json")
     assert "\n" not in str(caught.value)
 
 

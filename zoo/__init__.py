@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from zoo.evaluation import Score, evaluate
     from zoo.finetuning.finetune import finetune
     from zoo.inference.denoiser import Denoiser, load
-    from zoo.noise import Bayer, Blocks, Camera, Gaussian, Jpeg, Mixture, Noise, Poisson, SaltPepper, noise_from_name
+    from zoo.noise import (
+        Bayer,
+        Blocks,
+        Camera,
+        Gaussian,
+        Jpeg,
+        Mixture,
+        Noise,
+        Poisson,
+        SaltPepper,
+        Sometimes,
+        noise_from_name,
+    )
     from zoo.pretrained import Pretrained, describe, list_pretrained
     from zoo.training.data import Augment
     from zoo.training.devices import all_devices
@@ -41,6 +53,7 @@ _PUBLIC = {
         for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Bayer", "Jpeg")
     },
     "Mixture": ("zoo.noise", "Mixture"),
+    "Sometimes": ("zoo.noise", "Sometimes"),
     "noise_from_name": ("zoo.noise", "noise_from_name"),
     "finetune": ("zoo.finetuning.finetune", "finetune"),
     "fit": ("zoo.training.fit", "fit"),
@@ -67,6 +80,7 @@ __all__ = [
     "SaltPepper",
     "Schedule",
     "Score",
+    "Sometimes",
     "ZooError",
     "accounting",
     "all_devices",

@@ -71,10 +71,10 @@ def _temporary(path: Path) -> Path:
         raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
-    return path.with_name(f"{_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}")
+    return path.with_name(f"{PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}")
 
 
-_PREFIX, _SUFFIX = ".zoo-", ".tmp"
+PREFIX, _SUFFIX = ".zoo-", ".tmp"
 
 
 def _host() -> str:
@@ -84,7 +84,7 @@ def _host() -> str:
 
 def sweep(folder: Path) -> None:
     """Remove from ``folder`` what processes of this machine left there when they were killed as they wrote."""
-    for left in folder.glob(f"{_PREFIX}{_host()}-*{_SUFFIX}"):
+    for left in folder.glob(f"{PREFIX}{_host()}-*{_SUFFIX}"):
         pid = left.name.split("-")[2]
         if pid.isdigit() and not _alive(int(pid)):
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)

@@ -65,6 +65,14 @@ class Noise(ABC):
             return float(math.exp(rng.uniform(math.log(low), math.log(high))))
         return float(rng.uniform(low, high))
 
+    def middle(self) -> Noise:
+        """This noise at the middle of its levels, all its parts there: what it is typically."""
+        return replace(self, **{name: self._middle(getattr(self, name)) for name in self.bounds})
+
+    def _middle(self, level: Level) -> float:
+        low, high = ends(level)
+        return math.sqrt(low * high) if self.logarithmic else (low + high) / 2
+
     def sample(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Noise on an image.
 
@@ -233,6 +241,9 @@ class Mixture(Noise):
     def draw(self, rng: np.random.Generator) -> Noise:
         return replace(self, parts=tuple(part.draw(rng) for part in self.parts))
 
+    def middle(self) -> Noise:
+        return replace(self, parts=tuple(part.middle() for part in self.parts))
+
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         for part in self.parts:
             image = part.apply(image, rng)
@@ -257,6 +268,9 @@ class Sometimes(Noise):
 
     def draw(self, rng: np.random.Generator) -> Noise:
         return self.part.draw(rng) if rng.random() < 0.5 else Gaussian(0.0)
+
+    def middle(self) -> Noise:
+        return self.part.middle()
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self.draw(rng).apply(image, rng)

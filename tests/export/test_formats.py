@@ -23,6 +23,9 @@ from PIL import Image
 import export
 import zoo
 import zoo.cli.export as export_command
+from export.loss import Photographs
+from export.onnx_file import onnx_model
+from export.onnx_int8 import _Quantizer
 from export.parity import SIZES
 from export.runtimes import runners
 from zoo.cli import main
@@ -230,7 +233,8 @@ def test_int8_leaves_layers_in_float_until_little_is_lost(tmp_path: Path) -> Non
 
 
 def test_in_8_bits_the_sums_of_a_stream_are_not_rounded(small: Small, tmp_path: Path) -> None:
-    export.to_onnx_int8(small("resnet", channels=1), tmp_path / "m.onnx", limit=None, progress=False)
+    model = small("resnet", channels=1)
+    export.to_onnx_int8(model, tmp_path / "m.onnx", limit=None, progress=False)
     graph = onnx.load(tmp_path / "m.onnx").graph
     made = {output: node for node in graph.node for output in node.output}
     rounded, exact = 0, 0
@@ -241,6 +245,25 @@ def test_in_8_bits_the_sums_of_a_stream_are_not_rounded(small: Small, tmp_path: 
                 rounded += 1
             exact += maker.op_type == "Add"
     assert rounded and exact
+
+
+def test_in_8_bits_what_stays_in_float_is_read_and_given_in_float(small: Small, tmp_path: Path) -> None:
+    model = small("resnet", channels=1)
+    proto = onnx_model(model, layout="nhwc", io="float32", metadata={}, opset=18)
+    photographs = Photographs(None, 1, zoo.Gaussian((0, 55)))
+    in_float = ["encoder_stem_conv", "encoder_0_0_b_conv"]
+    quantizer = _Quantizer(proto, tmp_path, photographs, {})
+    assert set(in_float) < set(quantizer.convs)
+    graph = quantizer.quantized(in_float).graph
+    made = {output: node for node in graph.node for output in node.output}
+    exact = [node for node in graph.node if node.op_type == "Conv" and node.name in in_float]
+    for node in exact:
+        # Its input is rounded only where a convolution of 8 bits gave it.
+        maker = made[node.input[0]]
+        if maker.op_type == "DequantizeLinear":
+            assert made[made[maker.input[0]].input[0]].op_type in ("Conv", "Relu")
+        readers = [reader for reader in graph.node if node.output[0] in reader.input]
+        assert {reader.op_type for reader in readers} <= {"Relu", "Add"}
 
 
 def test_own_pictures_calibrate(small: Small, tmp_path: Path) -> None:

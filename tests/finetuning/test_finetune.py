@@ -21,7 +21,7 @@ import zoo
 import zoo.finetuning.finetune
 from zoo.cli import main
 from zoo.errors import InputError, UsageError
-from zoo.finetuning.survey import survey
+from zoo.finetuning.survey import split, survey
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +221,15 @@ def test_depths_and_colours_are_mixed(tmp_path: Path) -> None:
     assert {item.image.dtype.name for item in found.items} == {"uint8", "uint16"}
 
 
+def test_files_of_one_name_in_many_folders(tmp_path: Path) -> None:
+    for i in range(6):
+        (tmp_path / f"scene{i}").mkdir()
+        Image.fromarray(photographs.camera()[40 * i : 40 * i + 64, :64]).save(tmp_path / f"scene{i}" / "shot.png")
+    found = survey("clean", (tmp_path,), channels=1, smallest=32)
+    assert len({item.name for item in found.items}) == 6
+    assert [len(part) for part in split(found.items, 0)] == [1, 1, 4]
+
+
 def test_too_few(pictures: dict[str, Path], tmp_path: Path) -> None:
     for path in sorted(pictures["clean"].iterdir())[2:]:
         path.unlink()
@@ -268,3 +277,8 @@ def test_what_is_there_stays(parent: Path, pictures: dict[str, Path], tmp_path: 
     (tmp_path / "mine").mkdir()
     with pytest.raises(UsageError, match="is there already"):
         tune(parent, tmp_path / "mine", clean=pictures["clean"])
+    (tmp_path / "other.training").mkdir()
+    (tmp_path / "other.training" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="is no run"):
+        tune(parent, tmp_path / "other", clean=pictures["clean"])
+    assert os.listdir(tmp_path / "other.training") == ["thesis.txt"]

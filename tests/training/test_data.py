@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from skimage import data as photographs
 
 import zoo
 from zoo.errors import InputError, UsageError
@@ -275,3 +276,11 @@ def test_an_empty_folder_and_a_broken_file_are_named(tmp_path):
 def test_images_smaller_than_the_patch_are_refused():
     with pytest.raises(UsageError, match="expected at least patch=64"):
         batches(open_images(pictures(), 1), NOISE, batch=1, patch=64, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_validation_has_noise_that_is_only_there_sometimes(seed):
+    images = open_images([photographs.astronaut()[:64, :64]], 3)
+    noise = zoo.noise_from_name("bayer:0-40,0-25?+gaussian:0-30?+jpeg:60-100?")
+    noisy, clean, _ = validation_pairs(images, noise, seed=seed, side=64, most=4)
+    assert (noisy != clean).any()

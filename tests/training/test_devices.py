@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo.errors import UsageError
+from zoo.training.devices import Devices
 
 # What every program below trains, and says of it: losses, and the weights' sum of squares at the end.
 RUN = """
@@ -23,6 +25,7 @@ RUN = """
     import keras, numpy as np, zoo
     from skimage import data
     from zoo.training import fit, guide
+    from zoo.training.devices import Devices
     guide.ROUND = fit.ROUND = 5
 
     def run(scope, **options):
@@ -100,23 +103,66 @@ def test_two_processes(tmp_path: Path) -> None:
                 run(contextlib.nullcontext(), steps=None, minutes=1)
             except zoo.ZooError as error:
                 assert "expected steps" in str(error)
+            else:
+                raise AssertionError("a budget of minutes was taken")
             first = run(contextlib.nullcontext(), out=out, steps=10)
             second = run(contextlib.nullcontext(), out=out, resume=True)
+            writes = Devices(zoo.build("shallow", widths=(2, 2))).is_chief
         assert second[0][:2] == first[0]
-        print(json.dumps(second))
+        print(json.dumps([second, writes]))
     """
     ports = free_ports(2)
     addresses = [f"localhost:{port}" for port in ports]
     tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(2)]
     folder = str(tmp_path / "run")
     workers = [program(text, folder, TF_CONFIG=json.dumps(task)) for task in tasks]
-    one, (first, second) = said(program("print(json.dumps(run(contextlib.nullcontext())))")), map(said, workers)
-    assert first == second
+    try:
+        one = said(program("print(json.dumps(run(contextlib.nullcontext())))"))
+        (first, writes), (second, too) = map(said, workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert first == second and (writes, too) == (True, False)
     alike(one, first)
     assert (tmp_path / "run" / "best.weights.h5").is_file()
 
 
-@pytest.mark.parametrize("text", ["worker", "[1]", '{"cluster": {"worker": 3}}'])
+@pytest.mark.parametrize(
+    ("jobs", "task", "writes"),
+    [
+        (["worker"], ("worker", 0), True),
+        (["worker"], ("worker", 1), False),
+        (["chief", "worker"], ("chief", 0), True),
+        (["chief", "worker"], ("worker", 0), False),
+    ],
+)
+def test_one_process_writes(
+    monkeypatch: pytest.MonkeyPatch, jobs: list[str], task: tuple[str, int], writes: bool
+) -> None:
+    class Strategy:
+        num_replicas_in_sync = 2
+        spec = tf.train.ClusterSpec({job: ["localhost:1", "localhost:2"] for job in jobs})
+        cluster_resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(spec, "", *task)
+
+    class Model:
+        distribute_strategy = Strategy()
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", Strategy)
+    assert Devices(Model()).is_chief is writes  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "worker",
+        "[1]",
+        '{"cluster": {"worker": 3}}',
+        '{"cluster": {"worker": "host:1"}}',
+        '{"cluster": {"worker": ["localhost:1", "localhost:2"]}}',
+        '{"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": 3}',
+        '{"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": "worker", "index": 7}}',
+    ],
+)
 def test_a_cluster_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UsageError, match="TF_CONFIG"):

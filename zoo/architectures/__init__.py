@@ -105,7 +105,7 @@ def own_model(path: Path) -> keras.Model:
 
 def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras.Model:
     if not path.is_file():
-        raise InputError(f"no such file: {str(path)!r}; expected a .keras file")
+        raise InputError(f"no such file: {str(path)!r}; expected a model saved by Keras")
     try:
         import keras
 
@@ -115,10 +115,13 @@ def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras
         raise MissingExtraError("a .keras file", "train") from error
     try:
         # Safe mode, which is the default for JSON: a file must not bring code of its own.
-        return read(keras) if read else keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        model = read(keras) if read else keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{str(path)!r} cannot be read ({reason}); expected a model saved by Keras") from error
+    if not isinstance(model, keras.Model):
+        raise InputError(f"{str(path)!r} holds {type(model).__name__}; expected a model saved by Keras")
+    return model
 
 
 class _CallableModule(ModuleType):

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from zoo.architectures import load_keras
-from zoo.atomic import file_beside, sweep
+from zoo.atomic import PREFIX, file_beside, sweep
 from zoo.errors import DivergenceError, MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
@@ -27,7 +27,7 @@ from zoo.pretrained import Pretrained, describe
 from zoo.training.corrupt import LayerNoise, as_noise
 from zoo.training.curves import write_png
 from zoo.training.data import Augment
-from zoo.training.devices import Devices, all_devices
+from zoo.training.devices import Devices, all_devices, several_workers
 from zoo.training.fit import fit
 from zoo.training.optimizers import Schedule
 from zoo.training.run import History, bare
@@ -101,6 +101,8 @@ def finetune(
     entry, folder = describe(parent), place(out, resume)
     if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
+    if steps is None and several_workers():
+        raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
     if freeze not in FROZEN:
         raise UsageError(f"freeze={freeze!r}; expected one of {', '.join(FROZEN)}")
     kind, folders = source(clean, pairs, noisy)
@@ -131,7 +133,11 @@ def finetune(
     with all_devices():
         model = load_keras(entry.folder)
         _freeze(model, freeze)
-        writes = Devices(model).is_chief
+        devices = Devices(model)
+        writes = devices.is_chief
+        if uneven := -batch % devices.replicas:
+            options["batch"] += uneven
+            say(f"batches of {options['batch']}, for {devices.replicas} devices")
         if rate is None:
             rate = learning_rate or range_test(model, data, options, budget)
             if writes:
@@ -144,8 +150,7 @@ def finetune(
     cases = [case(item, drawn, seed, i) for i, item in enumerate(judged)]
     facts = {"parent_sha256": plan["parent"], "data_sha256": found.digest, "freeze": freeze, "seed": seed}
     facts |= {"steplength": rate, "steps": history.steps, "minutes": round(history.minutes, 2)}
-    if command:
-        facts["command"] = command
+    facts |= {"noise": plan["noise"]} | ({"command": command} if command else {})
     original = load_keras(entry.folder)
     verdict = judge(original, result, cases, entry, progress=progress)
     if writes:
@@ -269,7 +274,8 @@ def _train(
 def _freeze(model: keras.Model, freeze: Freeze) -> None:
     for layer in model.layers:
         layer.trainable = not layer.name.startswith(FROZEN[freeze])
-    if not model.trainable_variables or (freeze != "none" and not model.non_trainable_variables):
+    frozen = any(layer.weights and not layer.trainable for layer in model.layers)
+    if not model.trainable_variables or (freeze != "none" and not frozen):
         what = "nothing untrained" if model.trainable_variables else "nothing to train"
         names = ", ".join(FROZEN["all-but-head"])
         raise UsageError(f"freeze={freeze!r} leaves {what} of {model.name!r}; expected layers named {names}..., head")
@@ -286,6 +292,10 @@ def place(out: str | os.PathLike[str], resume: bool) -> Path:
         raise UsageError(f"{str(folder)!r} is there already; expected a new folder")
     training = _training(folder)
     started = (training / "plan.json").is_file()
+    # A run that was killed before it had a plan leaves an empty folder; any other is somebody's own.
+    empty = training.is_dir() and all(left.name.startswith(PREFIX) for left in training.iterdir())
+    if training.exists() and not started and not empty:
+        raise UsageError(f"{str(training)!r} is there, and is no run; move it away, or choose another output")
     if started and not resume:
         raise UsageError(f"{str(training)!r} holds a run that was stopped; resume it (--resume), or delete it")
     if resume and not started:
@@ -335,7 +345,7 @@ def _publish(
         folder,
         architecture=entry.architecture,
         config=entry.config,
-        noise=entry.noise if noise is None or isinstance(noise, LayerNoise) else noise,
+        noise=entry.noise if noise is None or LayerNoise.kind in noise.kinds else noise,
         license=entry.license,
         recipe={
             "docstring": f"`{entry.name}`, fine-tuned on {kind} of its user.\n\n{verdict}",

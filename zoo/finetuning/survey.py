@@ -107,17 +107,19 @@ def survey(
     found = Survey(kind)
     digest, size = hashlib.sha256(), 0
     files = list(_pairs(found, *map(Path, folders)) if kind == "pairs" else ((p,) for p in _files(Path(folders[0]))))
+    top = Path(folders[0])
     for group in track(files, "looking", console=Console(stderr=True), transient=True, disable=not progress):
         try:
             pages = [list(_read(path, channels)) for path in group]
         except InputError as error:
-            found.left_out.append((group[0].name, str(error)))
+            found.left_out.append((str(group[0].relative_to(top)), str(error)))
             continue
         if kind == "pairs" and len(pages[0]) != len(pages[1]):
-            found.left_out.append((group[0].name, f"{len(pages[0])} pages, and its clean one has {len(pages[1])}"))
+            why = f"{len(pages[0])} pages, and its clean one has {len(pages[1])}"
+            found.left_out.append((str(group[0].relative_to(top)), why))
             continue
         for number, images in enumerate(zip(*pages, strict=True)):
-            name = group[0].name if len(pages[0]) == 1 else f"{group[0].name}, page {number + 1}"
+            name = str(group[0].relative_to(top)) + (f", page {number + 1}" if len(pages[0]) > 1 else "")
             if reason := _unfit(kind, images, smallest):
                 found.left_out.append((name, reason))
                 continue
@@ -128,8 +130,8 @@ def survey(
                     f"the images take more than {CACHE_BYTES / 2**30:.1f} GiB; expected less: take a part of them, or "
                     "set DENOISE_ZOO_CACHE_BYTES"
                 )
-        for path in group:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        for path, folder in zip(group, folders, strict=True):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     found.digest = digest.hexdigest()
     if len(found.items) < FEWEST:
         why = "".join(f"; {name}: {reason}" for name, reason in found.left_out[:3])

@@ -143,8 +143,7 @@ def _harm(model: keras.Model, entry: Pretrained) -> float:
     from skimage import data
 
     noise = noise_from_name(entry.noise)
-    if isinstance(noise, Gaussian):
-        noise = Gaussian(HARM_LEVEL)
+    noise = Gaussian(HARM_LEVEL) if isinstance(noise, Gaussian) else noise.middle()
     values = []
     for i, photograph in enumerate((data.astronaut(), data.chelsea(), data.coffee())):
         image = as_float(photograph[:256, :256])

@@ -35,8 +35,9 @@ from zoo.noise import (
 class LayerNoise(Noise):
     """Noise that a Keras layer of somebody's own adds: called on clean batches (n, h, w, c) in [0, 1], in training.
 
-    It runs inside tf.data, hence with TensorFlow as the backend, and draws its random numbers as it likes: only if it
-    draws none, or takes them from the picture, does a resumed run see the same noise again.
+    It runs inside tf.data, hence with TensorFlow as the backend. Its random numbers should come from a
+    ``keras.random.SeedGenerator`` of its own: then the pairs of a validation are the same at every look. The noise of a
+    batch is not a function of seed and step, as the zoo's own kinds are: a resumed run goes on with other noise.
     """
 
     layer: keras.layers.Layer
@@ -45,9 +46,12 @@ class LayerNoise(Noise):
 
     @property
     def name(self) -> str:
-        return f"layer:{self.layer.name}"
+        return f"layer:{type(self.layer).__name__}"
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        for variable in self.layer.non_trainable_variables:
+            if variable.path.endswith("seed_generator_state"):
+                variable.assign(rng.integers(0, 2**31, size=variable.shape))
         return keras.ops.convert_to_numpy(self.layer(image[np.newaxis], training=True))[0]
 
 

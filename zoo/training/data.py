@@ -170,14 +170,24 @@ def validation_pairs(
         if noise is None:
             noisy.append(crop[..., : images.channels])
         else:
-            rng = np.random.default_rng([seed, i])
-            drawn = noise.draw(rng)
-            noisy.append(drawn.apply(crop, rng))
+            drawn, image = _some_noise(noise, crop, seed, i)
+            noisy.append(image)
             sigma.append([number(drawn.sigma) / 255 if isinstance(drawn, Gaussian) else 0.0])
     if self_supervised:
         pairs = neighbor_pairs(tf.constant(np.stack(clean)), tf.constant([seed, 0], tf.int64))
         return pairs[0].numpy(), pairs[1].numpy(), np.zeros((len(chosen), 1), np.float32)
     return np.stack(noisy), np.stack(clean), np.array(sigma or [[0.0]] * len(chosen), np.float32)
+
+
+def _some_noise(noise: Noise, clean: np.ndarray, seed: int, i: int) -> tuple[Noise, np.ndarray]:
+    """Noise on image ``i``; drawn again where it came out as none at all, as it may if it is only there sometimes."""
+    for again in range(8):
+        rng = np.random.default_rng([seed, i, again] if again else [seed, i])
+        drawn = noise.draw(rng)
+        noisy = drawn.apply(clean, rng)
+        if not np.array_equal(noisy, clean):
+            break
+    return drawn, noisy
 
 
 def refuse_copying(noisy: np.ndarray, clean: np.ndarray, where: str) -> None:

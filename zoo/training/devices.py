@@ -17,6 +17,15 @@ import tensorflow as tf
 
 from zoo.errors import UsageError, WorkersError, one_line
 
+# What TensorFlow says where another process is gone.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+
 
 def all_devices() -> AbstractContextManager[Any]:
     """Where to build a model that is to use all there is, and to train it: ``with all_devices(): ...``
@@ -32,25 +41,32 @@ def all_devices() -> AbstractContextManager[Any]:
         return keras.distribution.DataParallel().scope()
     if keras.backend.backend() != "tensorflow":
         return nullcontext()
-    if len(_workers()) > 1:
-        # Of TensorFlow's ways to talk, the one that needs no library of a maker of GPUs unless there are GPUs.
-        return tf.distribute.MultiWorkerMirroredStrategy().scope()
+    if several_workers():
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy().scope()
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise _wrong_cluster(one_line(error)) from error
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy().scope()
     return nullcontext()
 
 
-def _workers() -> list[str]:
-    """The addresses of all workers."""
+def several_workers() -> bool:
+    """Whether TF_CONFIG names more than this process. Raises UsageError: TF_CONFIG that is none."""
     text = os.environ.get("TF_CONFIG", "")
     try:
         cluster = json.loads(text).get("cluster", {}) if text else {}
-        return [address for kind in ("chief", "worker") for address in cluster.get(kind, [])]
-    except (ValueError, AttributeError, TypeError) as error:
-        raise UsageError(
-            f"TF_CONFIG={text!r} ({one_line(error)}); expected "
-            '\'{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}\''
-        ) from error
+        kinds = [cluster.get(kind, []) for kind in ("chief", "worker")]
+    except (ValueError, AttributeError) as error:
+        raise _wrong_cluster(one_line(error)) from error
+    if not all(isinstance(kind, list) and all(isinstance(address, str) for address in kind) for kind in kinds):
+        raise _wrong_cluster("workers are lists of addresses")
+    return sum(map(len, kinds)) > 1
+
+
+def _wrong_cluster(why: str) -> UsageError:
+    form = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
+    return UsageError(f"TF_CONFIG={os.environ['TF_CONFIG']!r} ({why[:200]}); expected {form!r}")
 
 
 class Devices:
@@ -74,7 +90,8 @@ class Devices:
             self.several_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
             if self.several_workers:
                 resolver = strategy.cluster_resolver
-                self.is_chief = (resolver.task_type, resolver.task_id) in (("worker", 0), ("chief", 0))
+                first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+                self.is_chief = (resolver.task_type, resolver.task_id) == (first, 0)
 
     def scope(self) -> AbstractContextManager[Any]:
         """TensorFlow wants the optimizer's state made where the model's was; other backends have no such place."""
@@ -86,29 +103,33 @@ class Devices:
         if not self.several_workers:
             yield
             return
-        _start_several_workers(model, first)
         try:
-            yield
-        except tf.errors.OpError as error:
+            with _several_workers(model, first):
+                yield
+        except LOST as error:
             raise WorkersError(
                 f"the workers lost each other ({one_line(error)[:200]}); start all of them again, to resume"
             ) from error
 
 
-def _start_several_workers(model: keras.Model, first: tuple[Any, Any]) -> None:
+@contextmanager
+def _several_workers(model: keras.Model, first: tuple[Any, Any]) -> Iterator[None]:
     """Let Keras' ``fit`` begin under several workers, where it fails at two places (Keras' issue 20585, still open).
 
     It averages a first batch over the replicas only to see its shapes: given here instead. And it averages the measures
     of a step along an axis that numbers do not have.
     """
     unsafe: Any = model
-    if "_maybe_symbolic_build" in vars(unsafe):
-        return
     with unsafe.distribute_strategy.scope():
         unsafe._symbolic_build(data_batch=keras.tree.map_structure(np.asarray, first))
-    unsafe._maybe_symbolic_build = lambda **_: None
-    for name in ("train_step", "test_step"):
-        setattr(unsafe, name, _of_one_axis(getattr(unsafe, name)))
+    mended = {"train_step": _of_one_axis(unsafe.train_step), "test_step": _of_one_axis(unsafe.test_step)}
+    for name, method in {**mended, "_maybe_symbolic_build": lambda **_: None}.items():
+        setattr(unsafe, name, method)
+    try:
+        yield
+    finally:
+        for name in (*mended, "_maybe_symbolic_build"):
+            delattr(unsafe, name)  # the class has its own
 
 
 def _of_one_axis(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
