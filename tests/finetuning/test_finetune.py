@@ -21,7 +21,8 @@ import zoo
 import zoo.finetuning.finetune
 from zoo.cli import main
 from zoo.errors import InputError, UsageError
-from zoo.finetuning.survey import split, survey
+from zoo.finetuning.survey import Item, split, survey
+from zoo.finetuning.verdict import case
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,13 @@ def test_noise_of_ones_own_and_a_network_of_ones_own(pictures: dict[str, Path], 
     entry = zoo.describe(tmp_path / "mine")
     assert verdict.improved and (entry.architecture, entry.noise) == ("own", "gaussian:25")
     assert zoo.load(entry.folder)(np.zeros((5, 7), np.uint8)).shape == (5, 7)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_judged_has_noise_that_is_only_there_sometimes(seed: int) -> None:
+    item = Item("a", photographs.camera()[:64, :64, None])
+    noisy, clean, _ = case(item, zoo.noise_from_name("gaussian:0-50?"), seed, 0)
+    assert clean is not None and (noisy != clean).any()
 
 
 @pytest.mark.parametrize(("freeze", "trained"), [("encoder", ("decoder_", "head")), ("all-but-head", ("head",))])

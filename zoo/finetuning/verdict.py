@@ -81,8 +81,12 @@ def case(item: Item, noise: Noise | None, seed: int, i: int) -> Case:
         return image, None if item.clean is None else as_float(item.clean[window]), 0.0
     rng = np.random.default_rng([seed, i])
     drawn = noise.draw(rng)
+    noisy = drawn.apply(image, rng)
+    if np.array_equal(noisy, image):  # noise that is only there sometimes, and was not: nothing to judge
+        drawn = noise.middle()
+        noisy = drawn.apply(image, rng)
     level = number(drawn.sigma) / 255 if isinstance(drawn, Gaussian) else 0.0
-    return drawn.apply(image, rng), image, level
+    return noisy, image, level
 
 
 def judge(
