@@ -5,7 +5,7 @@ python scripts/recipes/resnet_gaussian_gray_aware.py --data DATA
 
 from train_entry import Recipe, from_gaussian, train_entry
 
-COMMON = from_gaussian(1, minutes=16)
+COMMON = from_gaussian(1, minutes=24, learning_rate=2.5e-4)
 RECIPE = Recipe(
     name="resnet-gaussian-gray-aware",
     noise="gaussian:0-55",
