@@ -3,8 +3,8 @@
 python scripts/recipes/resnet_gaussian_color_aware.py --data DATA
 
 A first stage of 16 minutes (8,000 steps, beside other work) at a steplength of 1e-3 was not shipped: on val/ it was
-0.02 to 0.10 dB behind the everyday entry that it started from, at sigma 5 to 50. Long steps undo more than a short stage
-mends.
+0.02 to 0.10 dB behind the everyday entry that it started from, at sigma 5 to 50. Long steps undo more than a
+short stage mends.
 """
 
 from train_entry import Recipe, from_gaussian, train_entry

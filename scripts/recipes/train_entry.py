@@ -105,11 +105,10 @@ def train_entry(recipe: Recipe) -> None:
                 model,
                 str(args.data / "train"),
                 str(args.data / "val"),
-                noise=recipe.noise,
                 out=folder,
                 resume=args.resume and (folder / "run.json").exists(),
                 augment=zoo.Augment(**recipe.augment),
-                **{**options, "schedule": zoo.Schedule(**options.get("schedule", {}))},
+                **{"noise": recipe.noise, **options, "schedule": zoo.Schedule(**options.get("schedule", {}))},
             )
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
