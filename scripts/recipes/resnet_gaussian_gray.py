@@ -27,8 +27,8 @@ RECIPE = Recipe(
         "182 of the 192 hidden features of three residual blocks at the bottom were dormant, zero for every image: "
         "Muon at long steps puts features to sleep that help little. The last two stages give such features a new "
         "start at each validation (zoo/training/dormant.py); that was worth 0.13 dB on val/. "
-        "A sixth stage of 95 minutes (patches of 128, batches of 2, steplength 1e-3) was not published: 0.02 to 0.04 dB "
-        "on val/, and nothing on BSD68; at this size, by this recipe, the network is at its end."
+        "A sixth stage of 95 minutes (patches of 128, batches of 2, steplength 1e-3) was not published: 0.02 to 0.04 "
+        "dB on val/, and nothing on BSD68; at this size, by this recipe, the network is at its end."
     ),
 )
 
