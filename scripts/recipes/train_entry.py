@@ -25,6 +25,9 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
+    # What each stage's best weights count for in the mean that is published (Wortsman et al. 2022, "Robust
+    # fine-tuning"); the last stage's alone by default.
+    shares: tuple[float, ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
@@ -113,7 +116,12 @@ def train_entry(recipe: Recipe) -> None:
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
     model = zoo.build(recipe.architecture, **recipe.config)
-    model.load_weights(runs[-1] / "best.weights.h5")
+    shares = recipe.shares if len(recipe.shares) == len(runs) else (*(0.0 for _ in runs[1:]), 1.0)
+    found = []
+    for folder in runs:
+        model.load_weights(folder / "best.weights.h5")
+        found.append(model.get_weights())
+    model.set_weights([sum(s * w for s, w in zip(shares, each, strict=True)) for each in zip(*found, strict=True)])
     spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
     export.publish(
         model,
@@ -125,6 +133,7 @@ def train_entry(recipe: Recipe) -> None:
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
             **({"finish": list(recipe.finish)} if recipe.finish else {}),
+            **({"shares": list(shares)} if recipe.shares else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
