@@ -172,7 +172,9 @@ def made(clean: np.ndarray, noise: Noise, rng: np.random.Generator) -> tuple[np.
 def score(method: Method, setting: Any, cases: Iterator[Any] | list[Any], what: str = "") -> float:
     """Mean PSNR."""
     steps = track(list(cases), what, disable=not what, transient=True)
-    return float(np.mean([psnr(clean, np.clip(method(picture, setting), 0, 1)) for clean, picture in steps]))
+    # Some drop the axis of a single channel.
+    found = [(clean, np.clip(method(picture, setting), 0, 1).reshape(clean.shape)) for clean, picture in steps]
+    return float(np.mean([psnr(clean, image) for clean, image in found]))
 
 
 def measure(name: str, channels: int, data: Path, fast: bool) -> Iterator[dict[str, Any]]:
