@@ -62,7 +62,7 @@ def _use(entry: Pretrained) -> str:
     return (
         "## Use\n\n```python\nimport zoo\n\n"
         f'denoise = zoo.load("{entry.name}")\n'
-        f"clean = denoise(noisy{sigma})  # {note}{shape}: uint8, uint16, or float in [0, 1]\n```\n\n"
+        f"# {note}{shape}: uint8, uint16, or float in [0, 1]\nclean = denoise(noisy{sigma})\n```\n\n"
         f"```\nzoo denoise noisy.png -o clean.png --model {entry.name}{option}\n```"
     )
 
