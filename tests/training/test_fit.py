@@ -258,7 +258,7 @@ def test_noise_by_a_layer_of_ones_own(short_rounds):
         model, PHOTOGRAPHS, steps=200, learning_rate=3e-3, validate_every=50, **(QUICK | {"noise": Rows()})
     )
     measured = [row["validation_psnr"] for row in history.rows if row["validation_psnr"] is not None]
-    assert max(measured) > measured[0] + 0.5
+    assert max(measured) > 20 * np.log10(255 / 30) + 4  # the noisy pictures' own, which the model began with
 
 
 def test_patience_ends_a_run_for_good(short_rounds, tmp_path):
