@@ -213,12 +213,16 @@ def draw(rows: list[Row], path: Path) -> None:
     colors = {"entry": "tab:blue", "peer": "tab:orange", "classical": "tab:gray"}
     for line, (channels, folder) in zip(axes, SETS.items(), strict=True):
         for axis, what in zip(line, ("milliseconds", "macs"), strict=True):
-            for row in rows:
-                value, quality = getattr(row, what), row.quality(known)
-                if row.channels == channels and value and quality:
-                    x = value if what == "milliseconds" else value / 1000
-                    axis.scatter(x, quality, color=colors[row.kind])
-                    axis.annotate(row.name, (x, quality), (4, 4), textcoords="offset points", fontsize=7)
+            found = [(getattr(row, what), row.quality(known), row) for row in rows if row.channels == channels]
+            shown = [(x if what == "milliseconds" else x / 1000, y, row) for x, y, row in found if x and y]
+            middle = statistics.geometric_mean(x for x, _, _ in shown)
+            for x, quality, row in shown:
+                axis.scatter(x, quality, color=colors[row.kind])
+                # Names run towards the middle, where there is room.
+                side, dx = ("left", 5) if x < middle else ("right", -5)
+                axis.annotate(
+                    row.name, (x, quality), (dx, 3), textcoords="offset points", fontsize=7, horizontalalignment=side
+                )
             axis.set_xscale("log")
             axis.set_xlabel("milliseconds per megapixel" if what == "milliseconds" else "kMAC per pixel")
             axis.grid(alpha=0.3)

@@ -66,3 +66,23 @@ def test_a_clean_picture_is_left_alone(name):
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)
     assert psnr(denoise(clean, sigma=0 if denoise.entry.takes_sigma else None), clean) >= 40
+
+
+@pytest.mark.parametrize("name", zoo.list_pretrained(noise="gaussian"))
+def test_no_cliff_between_and_beyond_the_levels_it_was_trained_on(name):
+    """The PSNR at 35 lies near the line through its neighbours over log sigma; 5 and 60 near their continuation."""
+    denoise = zoo.load(name)
+    clean = photograph(denoise.channels)[100:356, 60:316]
+
+    def at(level: float) -> float:
+        noisy = Gaussian(level).sample(clean, np.random.default_rng(0))
+        return psnr(denoise(noisy, sigma=level if denoise.entry.takes_sigma else None), clean)
+
+    def on_the_line(level: float, first: float, second: float) -> float:
+        share = np.log(level / first) / np.log(second / first)
+        return at(first) + share * (at(second) - at(first))
+
+    assert at(35) > on_the_line(35, 25, 50) - 0.15
+    assert at(60) > on_the_line(60, 40, 50) - 0.25
+    # Weak noise: as a line from above, or (bottlenecked networks) no worse than what the network can keep.
+    assert at(5) > min(on_the_line(5, 10, 20), at(0.01)) - 1.0
