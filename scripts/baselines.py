@@ -1,12 +1,13 @@
 """Measure what people use where there is no network, on the noise that the shipped entries are for.
 
-    python scripts/baselines.py [NOISE ...] [--data DATA] [--fast] [--readme README.md]
+    python scripts/baselines.py [NOISE ...] [--data DATA] [--fast] [--method NAME] [--readme README.md]
 
 Each method has a few settings, of which it gets the best on cuts of ``val/``, for each noise; then it is measured on
 the benchmarks in ``test/`` (DATA; default: $DENOISE_ZOO_DATA) as the entries are: the same noise, drawn by the same
-seeds. All are told the noise level, the peak, or which pixels are lost, which the entries are not. ``--fast`` leaves
-BM3D aside, which takes hours. The networks of others in ``peers/`` are measured beside, on Gaussian noise. The figures
-are kept in baselines.json, for this table of the README and for benchmark.py.
+seeds. All are told the noise level, the peak, or which pixels are lost, which the entries are not. The networks of
+others in ``peers/`` are measured beside, on Gaussian noise. ``--fast`` leaves BM3D aside, which takes hours;
+``--method`` measures one method or network alone. The figures are kept in baselines.json, for this table of the README
+and for benchmark.py.
 
 BM3D (Dabov et al. 2007; its package is free for non-commercial use only), non-local means (Buades et al. 2005; those of
 scikit-image and of OpenCV), soft thresholds on wavelets (Chang et al. 2000, BayesShrink), total variation (Chambolle
@@ -177,11 +178,11 @@ def score(method: Method, setting: Any, cases: Iterator[Any] | list[Any], what: 
     return float(np.mean([psnr(clean, image) for clean, image in found]))
 
 
-def measure(name: str, channels: int, data: Path, fast: bool) -> Iterator[dict[str, Any]]:
-    """Rows of all methods for one noise."""
+def measure(name: str, channels: int, data: Path, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
+    """Rows of the methods that are wanted, for one noise."""
     noise = noise_from_name(name)
     for title, (method, settings) in METHODS[noise.kinds[0]].items():
-        if fast and "BM3D" in title:
+        if not wanted(title):
             continue
         tried = cuts(data / "val", noise, channels) if len(settings) > 1 else []
         setting = max(settings, key=lambda s: score(method, s, tried)) if tried else settings[0]
@@ -191,14 +192,14 @@ def measure(name: str, channels: int, data: Path, fast: bool) -> Iterator[dict[s
             found = score(method, setting, pictures(data / "test" / folder, noise, channels), f"{title}, {folder}")
             yield row(title, channels, folder, name, found, setting)
     if noise.kinds == ("gaussian",):
-        for path in peers(data, channels, name):
+        for path in filter(lambda path: wanted(path.stem), peers(data, channels, name)):
             for folder in SETS[channels]:
                 yield row(
                     path.stem, channels, folder, name, zoo.evaluate(path, data / "test" / folder, noise).psnr, None
                 )
     else:
         other = "resnet-gaussian-" + ("gray" if channels == 1 else "color")
-        for folder in SETS[channels]:
+        for folder in SETS[channels] if wanted(other) else ():
             yield row(other, channels, folder, name, zoo.evaluate(other, data / "test" / folder, noise).psnr, None)
 
 
@@ -265,6 +266,7 @@ def main() -> int:
     parser.add_argument("noises", nargs="*", metavar="NOISE", help=f"of {', '.join(NOISES)} (default: all)")
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/ and val/")
     parser.add_argument("--fast", action="store_true", help="leave BM3D aside")
+    parser.add_argument("--method", metavar="NAME", help="measure this one alone")
     parser.add_argument("--channels", type=int, choices=(1, 3), help="gray or colour alone")
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
@@ -272,11 +274,15 @@ def main() -> int:
         parser.error("no data: give --data FOLDER (with test/ and val/) or set DENOISE_ZOO_DATA")
     if unknown := set(args.noises) - set(NOISES):
         parser.error(f"unknown noise {min(unknown)!r}; expected some of {', '.join(NOISES)}")
+
+    def wanted(method: str) -> bool:
+        return method == args.method if args.method else not (args.fast and "BM3D" in method)
+
     kept: list[dict[str, Any]] = keep([])
     try:
         for name in args.noises or NOISES:
             for channels in (args.channels,) if args.channels else SETS:
-                for line in measure(name, channels, Path(args.data), args.fast):
+                for line in measure(name, channels, Path(args.data), wanted):
                     kept = keep([line])
         write_between(args.readme, "other noises", summary(kept))
     except zoo.ZooError as error:

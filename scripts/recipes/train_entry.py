@@ -66,10 +66,11 @@ COLORS = {1: "gray", 3: "color"}
 PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that start from it
 
 
-def other_noise(channels: int, noise: str, **changes: Any) -> Recipe:
+def other_noise(channels: int, noise: str, *, finish: tuple[dict[str, Any], ...] = (), **changes: Any) -> Recipe:
     """The everyday resnet for another noise, from the weights of the Gaussian one."""
     kind = "photo" if "+" in noise else noise.partition(":")[0]
-    return Recipe(name=f"resnet-{kind}-{COLORS[channels]}", noise=noise, **from_gaussian(channels, **changes))
+    name = f"resnet-{kind}-{COLORS[channels]}"
+    return Recipe(name=name, noise=noise, finish=finish, **from_gaussian(channels, **changes))
 
 
 def from_gaussian(channels: int, **changes: Any) -> dict[str, Any]:
