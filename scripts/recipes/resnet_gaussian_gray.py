@@ -31,7 +31,7 @@ RECIPE = Recipe(
         "dB on val/, and nothing on BSD68; at this size, by this recipe, the network is at its end. "
         "Zeros in place of a block's last convolution cost 0.45 to 1.2 dB (sigma 25, val/) at half size, 0.13 to 0.24 "
         "for the last three at a quarter. So a network with these three moved to half size (encoder_depths 4, 1, "
-        "decoder_depths 5), which kept all other weights, was trained for 12 minutes (13,000 steps, steplength 1.5e-3): "
+        "decoder_depths 5), which kept all other weights, was trained for 12 minutes (13,000 steps at 1.5e-3): "
         "31.68 dB on patches of val/ against 31.93 before. Blocks of another kind at equal work, 5,000 steps from "
         "nothing, on the same patches: these 31.20; each convolution with a shortcut of its own behind its ReLU 31.20; "
         "plain convolutions with the shortcut inside the ReLU, which could be merged into one, 30.97."
