@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def _look(args: argparse.Namespace, minutes: float | None) -> int:
     """Say what was found, and what would be done."""
     import zoo
-    from zoo.finetuning.finetune import look, place, source
+    from zoo.finetuning.finetune import look, source
+    from zoo.finetuning.plan import place
 
     place(args.output, args.resume)
     kind, folders = source(args.clean, args.pairs, args.noisy)

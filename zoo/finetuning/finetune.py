@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -17,9 +16,10 @@ import keras
 import numpy as np
 
 from zoo.architectures import load_keras
-from zoo.atomic import PREFIX, file_beside, sweep
+from zoo.atomic import sweep
 from zoo.errors import DivergenceError, MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
+from zoo.finetuning.plan import kept_rate, place, remember, run_folder
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
 from zoo.noise import Noise
@@ -126,10 +126,10 @@ def finetune(
         "progress": progress,
     }
     data, budget = (_arrays(learned), _arrays(checks)), {"steps": steps, "minutes": minutes}
-    training = _training(folder)
+    training = run_folder(folder)
     plan = {"parent": entry.files["model.weights.h5"], "data": found.digest, "freeze": freeze, "seed": seed}
     plan |= {"noise": drawn.name if drawn else kind, "batch": batch, "patch": patch}
-    rate = _rate(training, plan, resume)
+    rate = kept_rate(training, plan, resume)
     with all_devices():
         model = load_keras(entry.folder)
         _freeze(model, freeze)
@@ -141,7 +141,7 @@ def finetune(
         if rate is None:
             rate = learning_rate or range_test(model, data, options, budget)
             if writes:
-                _remember(training, plan | {"learning_rate": rate})
+                remember(training, plan | {"learning_rate": rate})
         say(f"steplength {rate:g}")
         history = _train(model, data, options | budget | {"learning_rate": rate}, training / "run", resume, say)
     # As everybody is going to have it: all of it trainable, and on one device.
@@ -279,49 +279,6 @@ def _freeze(model: keras.Model, freeze: Freeze) -> None:
         what = "nothing untrained" if model.trainable_variables else "nothing to train"
         names = ", ".join(FROZEN["all-but-head"])
         raise UsageError(f"freeze={freeze!r} leaves {what} of {model.name!r}; expected layers named {names}..., head")
-
-
-def place(out: str | os.PathLike[str], resume: bool) -> Path:
-    """The folder of the result. Raises UsageError: one that cannot be."""
-    folder = Path(out).absolute()
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", folder.name):
-        raise UsageError(f"{folder.name!r} as an entry's name; expected small letters and numbers joined by -")
-    if not folder.parent.is_dir():
-        raise UsageError(f"{str(folder)!r} is in no existing folder; create {str(folder.parent)!r} first")
-    if folder.exists():
-        raise UsageError(f"{str(folder)!r} is there already; expected a new folder")
-    training = _training(folder)
-    started = (training / "plan.json").is_file()
-    # A run that was killed before it had a plan leaves an empty folder; any other is somebody's own.
-    empty = training.is_dir() and all(left.name.startswith(PREFIX) for left in training.iterdir())
-    if training.exists() and not started and not empty:
-        raise UsageError(f"{str(training)!r} is there, and is no run; move it away, or choose another output")
-    if started and not resume:
-        raise UsageError(f"{str(training)!r} holds a run that was stopped; resume it (--resume), or delete it")
-    if resume and not started:
-        raise UsageError(f"nothing to resume in {str(training)!r}; expected the folder of a run that was stopped")
-    return folder
-
-
-def _training(folder: Path) -> Path:
-    """Where a run is kept until its result is written to ``folder``."""
-    return folder.with_name(folder.name + ".training")
-
-
-def _rate(training: Path, plan: dict[str, Any], resume: bool) -> float | None:
-    """The steplength of the run that is resumed; None for a new one."""
-    if not resume:
-        return None
-    kept = json.loads((training / "plan.json").read_text(encoding="utf-8"))
-    if different := sorted(name for name, value in plan.items() if kept.get(name) != value):
-        raise UsageError(f"the run in {str(training)!r} has another {different[0]}; expected the same, or a new folder")
-    return kept["learning_rate"]
-
-
-def _remember(training: Path, plan: dict[str, Any]) -> None:
-    training.mkdir(exist_ok=True)
-    with file_beside(training / "plan.json") as temporary:
-        temporary.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
 
 
 # ---- the result ------------------------------------------------------------------------------------------------------
