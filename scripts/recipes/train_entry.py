@@ -62,6 +62,11 @@ EVERYDAY: dict[str, Any] = {
     "ema": 0.999,
     "validate_every": 4000,
 }
+# By Adam, with and without a warm-up, ``deep`` ended without green: it got the colours back one by one, too late.
+COMPARISON_COLOR: dict[str, Any] = {
+    **COMPARISON,
+    "fit": {**{name: value for name, value in EVERYDAY.items() if name != "minutes"}, "steps": 16_000, "revive": True},
+}
 COLORS = {1: "gray", 3: "color"}
 PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that start from it
 
