@@ -215,7 +215,7 @@ def draw(rows: list[Row], path: Path) -> None:
         for axis, what in zip(line, ("milliseconds", "macs"), strict=True):
             found = [(getattr(row, what), row.quality(known), row) for row in rows if row.channels == channels]
             shown = [(x if what == "milliseconds" else x / 1000, y, row) for x, y, row in found if x and y]
-            middle = statistics.geometric_mean(x for x, _, _ in shown)
+            middle = statistics.geometric_mean([x for x, _, _ in shown] or [1])
             for x, quality, row in shown:
                 axis.scatter(x, quality, color=colors[row.kind])
                 # Names run towards the middle, where there is room.
