@@ -40,6 +40,7 @@ PICTURE = Path(__file__).with_suffix(".png")
 BASELINES = {1: ("dncnn_gray25", "ffdnet_gray"), 3: ("dncnn_color_blind", "ffdnet_color")}
 NOISE, SETS = "gaussian:25", {1: "BSD68", 3: "CBSD68"}
 MATRIX = 1536  # rows and columns of the product
+CLOSE = 0.12  # dB, in which names in the picture would run into each other
 
 
 class Timed:
@@ -216,12 +217,14 @@ def draw(rows: list[Row], path: Path) -> None:
             found = [(getattr(row, what), row.quality(known), row) for row in rows if row.channels == channels]
             shown = [(x if what == "milliseconds" else x / 1000, y, row) for x, y, row in found if x and y]
             middle = statistics.geometric_mean([x for x, _, _ in shown] or [1])
-            for x, quality, row in shown:
+            last = 0.0
+            for x, quality, row in sorted(shown, key=lambda point: point[1], reverse=True):
                 axis.scatter(x, quality, color=colors[row.kind])
-                # Names run towards the middle, where there is room.
+                # Names run towards the middle, where there is room; of points as good as equal, one stands below.
                 side, dx = ("left", 5) if x < middle else ("right", -5)
+                dy, last = (-9 if last - quality < CLOSE and last else 3), quality
                 axis.annotate(
-                    row.name, (x, quality), (dx, 3), textcoords="offset points", fontsize=7, horizontalalignment=side
+                    row.name, (x, quality), (dx, dy), textcoords="offset points", fontsize=7, horizontalalignment=side
                 )
             axis.set_xscale("log")
             axis.set_xlabel("milliseconds per megapixel" if what == "milliseconds" else "kMAC per pixel")
