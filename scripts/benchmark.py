@@ -217,12 +217,13 @@ def draw(rows: list[Row], path: Path) -> None:
             found = [(getattr(row, what), row.quality(known), row) for row in rows if row.channels == channels]
             shown = [(x if what == "milliseconds" else x / 1000, y, row) for x, y, row in found if x and y]
             middle = statistics.geometric_mean([x for x, _, _ in shown] or [1])
-            last = 0.0
+            last = (1.0, 0.0)
             for x, quality, row in sorted(shown, key=lambda point: point[1], reverse=True):
                 axis.scatter(x, quality, color=colors[row.kind])
-                # Names run towards the middle, where there is room; of points as good as equal, one stands below.
+                # Names run towards the middle, where there is room; of neighbours, one stands below.
                 side, dx = ("left", 5) if x < middle else ("right", -5)
-                dy, last = (-9 if last - quality < CLOSE and last else 3), quality
+                near = last[1] - quality < CLOSE and 0.5 < x / last[0] < 2
+                dy, last = (-9 if near else 3), (x, quality)
                 axis.annotate(
                     row.name, (x, quality), (dx, dy), textcoords="offset points", fontsize=7, horizontalalignment=side
                 )
