@@ -1,13 +1,13 @@
 """Measure what people use where there is no network, on the noise that the shipped entries are for.
 
-    python scripts/baselines.py [NOISE ...] [--data DATA] [--fast] [--method NAME] [--readme README.md]
+    python scripts/baselines.py [NOISE ...] [--data DATA] [--fast | --method NAME | --table]
 
 Each method has a few settings, of which it gets the best on cuts of ``val/``, for each noise; then it is measured on
 the benchmarks in ``test/`` (DATA; default: $DENOISE_ZOO_DATA) as the entries are: the same noise, drawn by the same
 seeds. All are told the noise level, the peak, or which pixels are lost, which the entries are not. The networks of
 others in ``peers/`` are measured beside, on Gaussian noise. ``--fast`` leaves BM3D aside, which takes hours;
-``--method`` measures one method or network alone. The figures are kept in baselines.json, for this table of the README
-and for benchmark.py.
+``--method`` measures one method or network alone, ``--table`` none. The figures are kept in baselines.json, for
+benchmark.py and for the README's table, which is written anew at the end.
 
 BM3D (Dabov et al. 2007; its package is free for non-commercial use only), non-local means (Buades et al. 2005; those of
 scikit-image and of OpenCV), soft thresholds on wavelets (Chang et al. 2000, BayesShrink), total variation (Chambolle
@@ -265,8 +265,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("noises", nargs="*", metavar="NOISE", help=f"of {', '.join(NOISES)} (default: all)")
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/ and val/")
-    parser.add_argument("--fast", action="store_true", help="leave BM3D aside")
-    parser.add_argument("--method", metavar="NAME", help="measure this one alone")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--fast", action="store_true", help="leave BM3D aside")
+    part.add_argument("--method", metavar="NAME", help="measure this one alone")
+    part.add_argument("--table", action="store_true", help="write the README's table from what is known")
     parser.add_argument("--channels", type=int, choices=(1, 3), help="gray or colour alone")
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
@@ -278,12 +280,16 @@ def main() -> int:
     def wanted(method: str) -> bool:
         return method == args.method if args.method else not (args.fast and "BM3D" in method)
 
-    kept: list[dict[str, Any]] = keep([])
+    names = () if args.table else args.noises or NOISES
+    before = kept = keep([])
     try:
-        for name in args.noises or NOISES:
+        for name in names:
             for channels in (args.channels,) if args.channels else SETS:
                 for line in measure(name, channels, Path(args.data), wanted):
                     kept = keep([line])
+        if names and kept is before:
+            known = sorted({title for name in names for title in METHODS[name.partition(":")[0]]})
+            raise zoo.ZooError(f"method {args.method!r}; expected one of {', '.join(known)}, or of a network")
         write_between(args.readme, "other noises", summary(kept))
     except zoo.ZooError as error:
         print(f"baselines: error: {error}", file=sys.stderr)
