@@ -40,7 +40,6 @@ PICTURE = Path(__file__).with_suffix(".png")
 BASELINES = {1: ("dncnn_gray25", "ffdnet_gray"), 3: ("dncnn_color_blind", "ffdnet_color")}
 NOISE, SETS = "gaussian:25", {1: "BSD68", 3: "CBSD68"}
 MATRIX = 1536  # rows and columns of the product
-CLOSE = 0.12  # dB, in which names in the picture would run into each other
 
 
 class Timed:
@@ -208,31 +207,28 @@ def text(rows: list[Row], note: str) -> str:
 def draw(rows: list[Row], path: Path) -> None:
     """PSNR against time, and against work."""
     import matplotlib.pyplot as plt
+    from adjustText import adjust_text
 
-    known = known_quality()
+    known, placing = known_quality(), []
     figure, axes = plt.subplots(2, 2, figsize=(12, 10), sharey="row")
     colors = {"entry": "tab:blue", "peer": "tab:orange", "classical": "tab:gray"}
     for line, (channels, folder) in zip(axes, SETS.items(), strict=True):
         for axis, what in zip(line, ("milliseconds", "macs"), strict=True):
             found = [(getattr(row, what), row.quality(known), row) for row in rows if row.channels == channels]
             shown = [(x if what == "milliseconds" else x / 1000, y, row) for x, y, row in found if x and y]
-            middle = statistics.geometric_mean([x for x, _, _ in shown] or [1])
-            last = (1.0, 0.0)
-            for x, quality, row in sorted(shown, key=lambda point: point[1], reverse=True):
-                axis.scatter(x, quality, color=colors[row.kind])
-                # Names run towards the middle, where there is room; of neighbours, one stands below.
-                side, dx = ("left", 5) if x < middle else ("right", -5)
-                near = last[1] - quality < CLOSE and 0.5 < x / last[0] < 2
-                dy, last = (-9 if near else 3), (x, quality)
-                axis.annotate(
-                    row.name, (x, quality), (dx, dy), textcoords="offset points", fontsize=7, horizontalalignment=side
-                )
+            points = [(x, quality) for x, quality, _ in shown]
+            axis.scatter(*zip(*points, strict=True), color=[colors[row.kind] for _, _, row in shown])
             axis.set_xscale("log")
             axis.set_xlabel("milliseconds per megapixel" if what == "milliseconds" else "kMAC per pixel")
             axis.grid(alpha=0.3)
-            axis.margins(0.18, 0.08)
+            axis.margins(0.15, 0.12)
+            names = [axis.text(x, quality, row.name, fontsize=8) for x, quality, row in shown]
+            placing.append((names, points, axis))
         line[0].set_ylabel(f"PSNR on {folder}, σ = 25, dB")
     figure.tight_layout()
+    for names, points, axis in placing:  # when the axes have their sizes
+        line = {"arrowstyle": "-", "color": "tab:gray"}
+        adjust_text(names, *zip(*points, strict=True), ax=axis, iter_lim=1000, arrowprops=line)
     figure.savefig(path, dpi=75, format="png")
     plt.close(figure)
 
