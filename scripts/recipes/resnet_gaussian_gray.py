@@ -34,7 +34,11 @@ RECIPE = Recipe(
         "decoder_depths 5), which kept all other weights, was trained for 12 minutes (13,000 steps at 1.5e-3): "
         "31.68 dB on patches of val/ against 31.93 before. Blocks of another kind at equal work, 5,000 steps from "
         "nothing, on the same patches: these 31.20; each convolution with a shortcut of its own behind its ReLU 31.20; "
-        "plain convolutions with the shortcut inside the ReLU, which could be merged into one, 30.97."
+        "plain convolutions with the shortcut inside the ReLU, which could be merged into one, 30.97. "
+        "Blocks with a depthwise 3×3 convolution (48 and 96 features, 13 blocks, as fast in ONNX Runtime), 5 minutes "
+        "from nothing: 31.09 (between two 1×1 convolutions) and 31.19 (before them), where these got 31.35. Of two "
+        "patches drawn the one with more detail, 5 minutes from the published weights: 0.01 dB on val/, 0.03 on val/ "
+        "shrunk to half, ahead of as long without."
     ),
 )
 

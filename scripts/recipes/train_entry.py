@@ -69,6 +69,9 @@ COMPARISON_COLOR: dict[str, Any] = {
 }
 COLORS = {1: "gray", 3: "color"}
 PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that start from it
+# Half of the patches shrunk, to down to half their size: the photographs are large, and many patches of 64 pixels show
+# little. Five minutes from the everyday gray entry's weights: 0.01 to 0.02 dB on val/ ahead of five minutes of PATCHES.
+SHRUNK = {"rescale": 2, "brightness": 0}
 
 
 def other_noise(channels: int, noise: str, *, finish: tuple[dict[str, Any], ...] = (), **changes: Any) -> Recipe:
@@ -116,8 +119,12 @@ def train_entry(recipe: Recipe) -> None:
                 str(args.data / "val"),
                 out=folder,
                 resume=args.resume and (folder / "run.json").exists(),
-                augment=zoo.Augment(**recipe.augment),
-                **{"noise": recipe.noise, **options, "schedule": zoo.Schedule(**options.get("schedule", {}))},
+                **{
+                    "noise": recipe.noise,
+                    **options,
+                    "augment": zoo.Augment(**options.get("augment", recipe.augment)),
+                    "schedule": zoo.Schedule(**options.get("schedule", {})),
+                },
             )
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
