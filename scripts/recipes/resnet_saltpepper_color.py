@@ -5,7 +5,9 @@ python scripts/recipes/resnet_saltpepper_color.py --data DATA
 
 from train_entry import other_noise, train_entry
 
-RECIPE = other_noise(3, "saltpepper:1-50", finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}))
+RECIPE = other_noise(
+    3, "saltpepper:1-50", finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}, {"minutes": 25, "seed": 9})
+)
 
 if __name__ == "__main__":
     train_entry(RECIPE)
