@@ -5,7 +5,7 @@ python scripts/recipes/resnet_blocks_gray.py --data DATA
 
 from train_entry import other_noise, train_entry
 
-RECIPE = other_noise(1, "blocks:1-25", finish=({"minutes": 22, "seed": 7},))
+RECIPE = other_noise(1, "blocks:1-25", finish=({"minutes": 22, "seed": 7}, {"minutes": 22, "seed": 8}))
 
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -5,9 +5,7 @@ python scripts/recipes/resnet_saltpepper_gray.py --data DATA
 
 from train_entry import other_noise, train_entry
 
-RECIPE = other_noise(
-    1, "saltpepper:1-50", finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}, {"minutes": 25, "seed": 9})
-)
+RECIPE = other_noise(1, "saltpepper:1-50", finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}))
 
 if __name__ == "__main__":
     train_entry(RECIPE)
