@@ -161,10 +161,19 @@ def test_residual_blocks_have_the_sizes_they_are_told(batch_norm):
     assert ("narrow_a_norm" in names) == batch_norm
 
 
+def test_a_wide_block_has_its_features_at_the_activation_and_few_at_the_3x3():
+    image = keras.Input((None, None, 10))
+    model = keras.Model(image, encoder_block(image, 4, 20, 2, name="wide", block="wide"))
+    assert model(np.zeros((1, 8, 8, 10), np.float32)).shape == (1, 4, 4, 20)
+    kernels = [model.get_layer(f"wide_{part}_conv").kernel.shape for part in "abc"]
+    assert kernels == [(2, 2, 10, 80), (1, 1, 80, 16), (3, 3, 16, 20)]
+
+
+@pytest.mark.parametrize("block", ["basic", "wide"])
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_a_residual_block_starts_as_its_shortcut(batch_norm):
+def test_a_residual_block_starts_as_its_shortcut(batch_norm, block):
     image = keras.Input((None, None, 4))
-    model = keras.Model(image, encoder_block(image, 1, 4, 1, name="block", batch_norm=batch_norm))
+    model = keras.Model(image, encoder_block(image, 1, 4, 1, name="block", block=block, batch_norm=batch_norm))
     x = np.random.default_rng(0).random((1, 6, 6, 4)).astype(np.float32)
     np.testing.assert_array_equal(model(x), x)
 
@@ -184,6 +193,7 @@ def test_padding_repeats_the_edge(height, width):
         ("resnet", {"channels": 2}),
         ("resnet", {"widths": ()}),
         ("resnet", {"widths": (8, 8, 8)}),
+        ("resnet", {"block": "bottleneck"}),
         ("deep", {"depth": 0}),
         ("deep", {"activation": "gelu"}),
         ("deep", {"downsampling": "none"}),

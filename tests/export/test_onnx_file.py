@@ -46,6 +46,7 @@ def difference(model: keras.Model, path: Path) -> float:
 CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("resnet", {}),
     ("resnet", {"channels": 3, "takes_sigma": True, "batch_norm": True, "scale": 0.5}),
+    ("resnet", {"block": "wide", "scale": 4, "activation": "leaky_relu"}),
     ("resnet", {"skips": False, "downsampling": "pooled", "dropout": 0.3, "standardize": False}),
     ("shallow", {"takes_sigma": True, "output": "sigmoid"}),
     ("deep", {"channels": 3, "activation": "leaky_relu", "output": "tanh", "downsampling": "pooled"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -23,33 +23,49 @@ from zoo.architectures.blocks import (
 )
 from zoo.errors import UsageError
 
+Block = Literal["basic", "wide"]
+
 
 def residual(
-    x: Any, shortcut: Any, *, hidden: int, stride: int, activation: Activation, batch_norm: bool, name: str
+    x: Any,
+    shortcut: Any,
+    *,
+    hidden: int,
+    stride: int,
+    block: Block,
+    activation: Activation,
+    batch_norm: bool,
+    name: str,
 ) -> Any:
-    """shortcut + F(x) with F two 3×3 convolutions (He et al. 2016), the first to ``hidden`` features at ``stride``.
+    """shortcut + F(x), with ``hidden`` features in front of the one activation of F, which takes ``stride``.
 
+    "basic": two 3×3 convolutions (He et al. 2016). "wide": 1×1, activation, 1×1 to 0.8 times the features that go out,
+    3×3 (Yu et al. 2018, "Wide activation", WDSR-B): many features for the activation, few for the 3×3.
     F ends in zeros (Goyal et al. 2017, section 5.1), so that each block starts as its shortcut.
     """
-
-    def step(x: Any, features: int, stride: int, last: bool, part: str) -> Any:
-        start = "zeros" if last and not batch_norm else "he_normal"
+    out = shortcut.shape[-1]
+    if block == "basic":
+        parts = [(hidden, 3, stride), (out, 3, 1)]
+    elif block == "wide":
+        parts = [(hidden, stride, stride), (max(1, round(0.8 * out)), 1, 1), (out, 3, 1)]
+    else:
+        raise UsageError(f"block={block!r}; expected 'basic' or 'wide'")
+    for part, (features, kernel, stride) in zip("abc", parts, strict=False):
+        last = part == "abc"[len(parts) - 1]
         x = layers.Conv2D(
             features,
-            3,
+            kernel,
             strides=stride,
             padding="same",
             use_bias=not batch_norm,
-            kernel_initializer=start,
+            kernel_initializer="zeros" if last and not batch_norm else "he_normal",
             name=f"{name}_{part}_conv",
         )(x)
         if batch_norm:
             scale = "zeros" if last else "ones"
             x = layers.BatchNormalization(gamma_initializer=scale, name=f"{name}_{part}_norm")(x)
-        return x
-
-    x = activate(step(x, hidden, stride, False, "a"), activation, f"{name}_a")
-    x = step(x, shortcut.shape[-1], 1, True, "b")
+        if part == "a":
+            x = activate(x, activation, f"{name}_a")
     return layers.Add(name=f"{name}_add")([shortcut, x])
 
 
@@ -61,12 +77,13 @@ def encoder_block(
     *,
     name: str,
     downsampling: Downsampling = "strided",
+    block: Block = "basic",
     activation: Activation = "relu",
     batch_norm: bool = False,
 ) -> Any:
     """Residual encoder block (in, scale, out, stride): in features → out features at 1/stride of the size.
 
-    ``scale``·out features stand between the two convolutions: a bottleneck below 1, wide above. Where size or features
+    ``scale``·out features stand inside, at the activation: a bottleneck below 1, wide above. Where size or features
     change, the shortcut is a projection: a convolution of stride×stride pixels, without overlap.
     """
     if stride > 1 and downsampling == "pooled":
@@ -81,6 +98,7 @@ def encoder_block(
         shortcut,
         hidden=max(1, round(scale * out)),
         stride=stride,
+        block=block,
         activation=activation,
         batch_norm=batch_norm,
         name=name,
@@ -94,6 +112,7 @@ def decoder_block(
     *,
     name: str,
     skip: Any = None,
+    block: Block = "basic",
     activation: Activation = "relu",
     batch_norm: bool = False,
 ) -> Any:
@@ -106,7 +125,14 @@ def decoder_block(
     if skip is not None:
         x = layers.Add(name=f"{name}_skip")([x, skip])
     return residual(
-        x, x, hidden=max(1, round(scale * out)), stride=1, activation=activation, batch_norm=batch_norm, name=name
+        x,
+        x,
+        hidden=max(1, round(scale * out)),
+        stride=1,
+        block=block,
+        activation=activation,
+        batch_norm=batch_norm,
+        name=name,
     )
 
 
@@ -116,6 +142,7 @@ def resnet(
     widths: Sequence[int] = (32, 64),
     encoder_depths: Sequence[int] = (2, 4),
     decoder_depths: Sequence[int] = (4,),
+    block: Block = "basic",
     scale: float = 1.0,
     skips: bool = True,
     batch_norm: bool = False,
@@ -138,7 +165,8 @@ def resnet(
         encoder_depths: Residual blocks per level on the way down; the first may be 0 (the stem alone), the last
             number is the bottom's.
         decoder_depths: Residual blocks per level on the way up, in the order of ``widths`` (without the bottom).
-        scale: Features inside a block, as a multiple of those it gives out.
+        block: What a block is made of: "basic" or "wide" (see :func:`residual`).
+        scale: Features inside a block, as a multiple of those it gives out; about 4 for wide blocks.
         skips: Add each encoder level to the decoder's level of the same size.
         batch_norm: Batch normalization behind each convolution of a block.
         channels, downsampling, activation, output, slack, predicts, standardize, dropout, takes_sigma: As in
@@ -153,7 +181,7 @@ def resnet(
             f"{len(widths)} widths with {len(encoder_depths)} encoder_depths and {len(decoder_depths)} decoder_depths; "
             "expected one encoder depth per width and one decoder depth less"
         )
-    options: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm}
+    options: dict[str, Any] = {"block": block, "activation": activation, "batch_norm": batch_norm}
     inputs, x = image_input(channels, multiple=2 ** len(widths), standardize=standardize, takes_sigma=takes_sigma)
     x = conv(x, widths[0], activation, "encoder_stem", stride=2)
     levels = []
