@@ -156,6 +156,11 @@ def _limits(entry: Pretrained) -> str:
         )
     if "jpeg" not in noise.kinds:
         limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")
+    if {"saltpepper", "blocks"} & set(noise.kinds):
+        limits.append(
+            "What is pure black or white without being lost may be filled in too: single pixels, thin lines, and the "
+            "black row or column at the edge of most pictures of Kodak24, which is most of the error there."
+        )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)

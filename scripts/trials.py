@@ -39,11 +39,6 @@ def shape(widths: tuple[int, ...], encoder_depths: tuple[int, ...], decoder_dept
     return {"widths": widths, "encoder_depths": encoder_depths, "decoder_depths": decoder_depths}
 
 
-def wide(scale: float) -> dict[str, Any]:
-    """Blocks of the other kind."""
-    return {"block": "wide", "scale": scale}
-
-
 EVERYDAY = shape((32, 64), (2, 4), (4,))
 THREE_LEVELS = shape((32, 64, 128), (2, 2, 1), (2, 1))
 MUON = {"optimizer": "muon"}
@@ -55,8 +50,7 @@ TRIALS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "G": (shape((32, 64), (2, 4), (3,)), {}, "two levels, deep"),
     "G3": (shape((32, 64), (3, 4), (4,)), {**MUON, "learning_rate": 1.5e-3}, "two levels, deeper"),
     "G4": (EVERYDAY, {**MUON, "learning_rate": 1.5e-3}, "two levels: the everyday size"),
-    "G4wide4": ({**EVERYDAY, **wide(4)}, {**MUON, "learning_rate": 1.5e-3}, "the same, wide blocks"),
-    "G4wide6": ({**EVERYDAY, **wide(6)}, {**MUON, "learning_rate": 1.5e-3}, "the same, wider"),
+    "G4wide": ({**EVERYDAY, "block": "wide", "scale": 4}, {**MUON, "learning_rate": 1.5e-3}, "the same, wide blocks"),
     "H": (shape((48, 64, 128), (1, 2, 1), (2, 1)), {}, "wide at half size"),
     "K": (shape((32, 96), (2, 2), (2,)), {}, "two levels, wide at a quarter"),
     "L": (shape((64, 64), (1, 3), (1,)), {}, "as wide at half size as at a quarter"),
