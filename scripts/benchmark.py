@@ -217,11 +217,13 @@ def draw(rows: list[Row], path: Path) -> None:
             found = [(getattr(row, what), row.quality(known), row) for row in rows if row.channels == channels]
             shown = [(x if what == "milliseconds" else x / 1000, y, row) for x, y, row in found if x and y]
             points = [(x, quality) for x, quality, _ in shown]
-            axis.scatter(*zip(*points, strict=True), color=[colors[row.kind] for _, _, row in shown])
             axis.set_xscale("log")
             axis.set_xlabel("milliseconds per megapixel" if what == "milliseconds" else "kMAC per pixel")
             axis.grid(alpha=0.3)
             axis.margins(0.15, 0.12)
+            if not points:
+                continue
+            axis.scatter(*zip(*points, strict=True), color=[colors[row.kind] for _, _, row in shown])
             names = [axis.text(x, quality, row.name, fontsize=8) for x, quality, row in shown]
             for name, point in zip(names, points, strict=True):
                 # Of points that all but coincide, one name starts below: they would be moved as one.

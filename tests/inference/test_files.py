@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import struct
@@ -39,6 +40,7 @@ def exif_block(orientation: int = 6) -> bytes:
     return exif.tobytes()
 
 
+@functools.cache  # it holds the time of its making, to the second
 def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
