@@ -158,8 +158,8 @@ def _limits(entry: Pretrained) -> str:
         limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")
     if {"saltpepper", "blocks"} & set(noise.kinds):
         limits.append(
-            "What is pure black or white without being lost may be filled in too: single pixels, thin lines, and the "
-            "black row or column at the edge of most pictures of Kodak24, which is most of the error there."
+            "What is pure black or white without being lost may be filled in too: single pixels, thin lines, such as "
+            "the black row or column at the edge of most pictures of Kodak24."
         )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")

@@ -233,8 +233,8 @@ def draw(rows: list[Row], path: Path) -> None:
         line[0].set_ylabel(f"PSNR on {folder}, σ = 25, dB")
     figure.tight_layout()
     for names, points, axis in placing:  # when the axes have their sizes
-        line = {"arrowstyle": "-", "color": "tab:gray"}
-        adjust_text(names, *zip(*points, strict=True), ax=axis, iter_lim=1000, arrowprops=line)
+        pointer = {"arrowstyle": "-", "color": "tab:gray"}
+        adjust_text(names, *zip(*points, strict=True), ax=axis, iter_lim=1000, arrowprops=pointer)
     figure.savefig(path, dpi=75, format="png")
     plt.close(figure)
 
