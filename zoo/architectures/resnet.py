@@ -39,8 +39,8 @@ def residual(
 ) -> Any:
     """shortcut + F(x), with ``hidden`` features in front of the one activation of F, which takes ``stride``.
 
-    "basic": two 3×3 convolutions (He et al. 2016). "wide": stride×stride, activation, 1×1 to 0.8 times the features that
-    go out, 3×3 (Yu et al. 2018, "Wide activation", WDSR-B): many features for the activation, few for the 3×3.
+    "basic": two 3×3 convolutions (He et al. 2016). "wide": stride×stride, activation, 1×1 to 0.8 times the features
+    that go out, 3×3 (Yu et al. 2018, "Wide activation", WDSR-B): many features for the activation, few for the 3×3.
     F ends in zeros (Goyal et al. 2017, section 5.1), so that each block starts as its shortcut.
     """
     out = shortcut.shape[-1]
