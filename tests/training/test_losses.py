@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
-from zoo.training.losses import L1L2, PSNR, Charbonnier, WithRangePenalty, make_loss
+from zoo.training.losses import L1L2, PSNR, RMSE, Charbonnier, WithRangePenalty, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 
 CLEAN = np.zeros((1, 1, 2, 1), np.float32)
@@ -22,6 +22,8 @@ OTHER = np.array([0.5, -1.5], np.float32).reshape(CLEAN.shape)
         (make_loss("l1l2"), 1.25 + 0.1 * 1.0),
         (L1L2(2, 3), 2 * 1.25 + 3 * 1.0),
         (Charbonnier(0.5), (np.sqrt(0.5) + np.sqrt(2.5)) / 2 - 0.5),
+        (RMSE(0.5), np.sqrt(1.25 + 0.25) - 0.5),
+        (make_loss("rmse", range_penalty=1.0), np.sqrt(1.25 + 1e-8) - 1e-4 + 2.25 / 2),
         (WithRangePenalty(L1L2(0, 1), 2.0), 1.0 + 2 * (0 + 2.25) / 2),
         (make_loss("l1", range_penalty=1.0), 1.0 + 2.25 / 2),
     ],
@@ -30,6 +32,12 @@ def test_a_loss_has_its_value_and_survives_saving(loss, expected):
     assert float(loss(CLEAN, OTHER)) == pytest.approx(expected, rel=1e-6)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert float(again(CLEAN, OTHER)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_rmse_is_of_each_image_by_itself():
+    clean = np.zeros((2, 2, 2, 1), np.float32)
+    other = clean + np.array([0.1, 0.3], np.float32).reshape(2, 1, 1, 1)
+    assert float(RMSE()(clean, other)) == pytest.approx((0.1 + 0.3) / 2, abs=2e-4)
 
 
 def test_the_range_penalty_weighs_both_sides_and_nothing_inside():
@@ -92,8 +100,8 @@ def test_muon_makes_the_step_of_a_kernel_orthogonal_and_that_of_a_bias_adams():
 
 
 @pytest.mark.parametrize(
-    "wrong", [lambda: L1L2(0, 0), lambda: Charbonnier(0), lambda: Schedule("linear"), lambda: Schedule(warmup=-1),
-              lambda: make_loss("huber"), lambda: make_optimizer("adam", -1, 0, 0)]
+    "wrong", [lambda: L1L2(0, 0), lambda: Charbonnier(0), lambda: RMSE(0), lambda: Schedule("linear"),
+              lambda: Schedule(warmup=-1), lambda: make_loss("huber"), lambda: make_optimizer("adam", -1, 0, 0)]
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(UsageError, match="expected"):

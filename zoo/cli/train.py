@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="continue the run in --out as if it had never stopped")
     parser.add_argument("--batch", type=int, default=16, help="patches per step (16)")
     parser.add_argument("--patch", type=int, default=64, help="side of a patch in pixels (64)")
-    parser.add_argument("--loss", default="l1l2", help="l1, l2, l1l2 (default), charbonnier")
+    parser.add_argument("--loss", default="l1l2", help="l1, l2, l1l2 (default), charbonnier, rmse")
     parser.add_argument("--range-penalty", type=float, default=0.0, help="weight of the penalty outside [0, 1] (0)")
     parser.add_argument(
         "--optimizer", default="adam", help="sgd, momentum, rmsprop, adagrad, adam (default), adamw, muon"
