@@ -3,7 +3,7 @@
 python scripts/recipes/resnet_gaussian_color.py --data DATA
 """
 
-from train_entry import EVERYDAY, PATCHES, Recipe, train_entry
+from train_entry import EVERYDAY, PATCHES, TEXTURE, Recipe, train_entry
 
 RECIPE = Recipe(
     name="resnet-gaussian-color",
@@ -15,6 +15,7 @@ RECIPE = Recipe(
         {"minutes": 53.5, "seed": 1},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
         {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
+        {"minutes": 50, "learning_rate": 1e-3, "seed": 7, **TEXTURE},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

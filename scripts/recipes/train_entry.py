@@ -72,6 +72,10 @@ PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that
 # Half of the patches shrunk, to down to half their size: the photographs are large, and many patches of 64 pixels show
 # little. Five minutes from the everyday gray entry's weights: 0.01 to 0.02 dB on val/ ahead of five minutes of PATCHES.
 SHRUNK = {"rescale": 2, "brightness": 0}
+# A last stage for faint texture, where the mean is better than the median that L1 aims at. Ten minutes from the fifth
+# stage of the everyday gray entry, sigma 25, val/ as it is and shrunk to half, against ten minutes of L1: L2 +0.01 and
+# +0.06 dB, but 4 dB lost on clean pictures; mean log squared error 0.00 and +0.015.
+TEXTURE: dict[str, Any] = {"loss": "rmse", "patch": 128, "batch": 2, "revive": True, "augment": SHRUNK}
 
 
 def other_noise(channels: int, noise: str, *, finish: tuple[dict[str, Any], ...] = (), **changes: Any) -> Recipe:
@@ -81,13 +85,13 @@ def other_noise(channels: int, noise: str, *, finish: tuple[dict[str, Any], ...]
     return Recipe(name=name, noise=noise, finish=finish, **from_gaussian(channels, **changes))
 
 
-def from_gaussian(channels: int, **changes: Any) -> dict[str, Any]:
+def from_gaussian(channels: int, *, augment: dict[str, Any] = PATCHES, **changes: Any) -> dict[str, Any]:
     """A stage of training that starts from the everyday Gaussian entry."""
     return {
         "architecture": "resnet",
         "config": {"channels": channels},
         "fit": {**EVERYDAY, "minutes": 18, "learning_rate": 1e-3, "seed": 4, "revive": True, **changes},
-        "augment": PATCHES,
+        "augment": augment,
         "mixed_precision": "mixed_bfloat16",
         "start": f"resnet-gaussian-{COLORS[channels]}",
     }
