@@ -67,7 +67,8 @@ def fit(
         resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state.
         batch, patch: Patches per step; their side in pixels.
         augment: Variations of the patches; :class:`zoo.training.data.Augment` by default.
-        loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", "rmse", or a Keras loss.
+        loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", "rmse" (of each image),
+            or a Keras loss.
         range_penalty: Weight of the penalty on values outside [0, 1].
         optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw", "muon".
         learning_rate, schedule: The peak of the steplength; "constant", "step", "halving", "cosine" or a Schedule.

@@ -55,7 +55,7 @@ class Charbonnier(keras.losses.Loss):
 
 
 @register
-class RMSE(keras.losses.Loss):
+class RMSE(Charbonnier):
     """sqrt(mean of Δ² + ε²) − ε of each image: the squared error inside an image, with all images at equal weight.
 
     L2 lets the noisiest images, whose error is a thousand times that of clean ones, decide alone; L1 balances them, but
@@ -63,18 +63,12 @@ class RMSE(keras.losses.Loss):
     """
 
     def __init__(self, epsilon: float = 1e-4, name: str = "rmse", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-        if epsilon <= 0:
-            raise UsageError(f"epsilon={epsilon!r}; expected a number above 0, such as 1e-4")
-        self.epsilon = epsilon
+        super().__init__(epsilon, name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         # The axes stay, so that the range penalty of each value can be added.
         error = ops.mean(ops.square(y_pred - y_true), axis=(1, 2, 3), keepdims=True)
         return ops.sqrt(error + self.epsilon**2) - self.epsilon
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon}
 
 
 @register
