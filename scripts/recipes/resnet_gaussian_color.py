@@ -16,6 +16,7 @@ RECIPE = Recipe(
         {"minutes": 50, "learning_rate": 1e-3, "seed": 2, "revive": True},
         {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 7, **TEXTURE},
+        {"minutes": 60, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

@@ -19,6 +19,7 @@ RECIPE = Recipe(
         {"minutes": 18, "patch": 128, "batch": 2, "learning_rate": 2.5e-4, "seed": 3, "revive": True},
         {"minutes": 95, "patch": 128, "batch": 2, "learning_rate": 1e-3, "seed": 5, "revive": True},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 7, **TEXTURE},
+        {"minutes": 76, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

@@ -6,9 +6,9 @@ A second stage of 20 minutes (20,000 steps, steplength 1e-3) was not shipped: on
 1, 0.05 at 30 and 0.02 at 100, where it stayed 0.2 behind resnet-gaussian-color.
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(3, "poisson:1-100")
+RECIPE = other_noise(3, "poisson:1-100", **{**TEXTURE, "minutes": 20})
 
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -3,9 +3,9 @@
 python scripts/recipes/resnet_poisson_gray.py --data DATA
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(1, "poisson:1-100")
+RECIPE = other_noise(1, "poisson:1-100", **{**TEXTURE, "minutes": 20})
 
 if __name__ == "__main__":
     train_entry(RECIPE)

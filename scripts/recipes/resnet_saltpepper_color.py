@@ -3,10 +3,17 @@
 python scripts/recipes/resnet_saltpepper_color.py --data DATA
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
 RECIPE = other_noise(
-    3, "saltpepper:1-50", finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}, {"minutes": 25, "seed": 9})
+    3,
+    "saltpepper:1-50",
+    finish=(
+        {"minutes": 25, "seed": 7},
+        {"minutes": 25, "seed": 8},
+        {"minutes": 25, "seed": 9},
+        {"minutes": 12, "seed": 10, **TEXTURE},
+    ),
 )
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 python scripts/recipes/resnet_saltpepper_gray.py --data DATA
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(1, "saltpepper:1-50", finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}))
+RECIPE = other_noise(
+    1,
+    "saltpepper:1-50",
+    finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}, {"minutes": 12, "seed": 9, **TEXTURE}),
+)
 
 if __name__ == "__main__":
     train_entry(RECIPE)

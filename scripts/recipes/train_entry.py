@@ -1,8 +1,9 @@
 """What the recipes share: train an entry by its constants, and publish it.
 
-    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--start WEIGHTS] [--resume] [--publish-only]
+    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--start WEIGHTS] [--last] [--resume] [--publish-only]
 
-DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA).
+DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA). A recipe grows by its end: add a stage to ``finish``
+and train it from the shipped weights with --last, on any machine, without the runs of the stages before.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
-    # What each stage's best weights count for in the mean that is published (Wortsman et al. 2022, "Robust
-    # fine-tuning"); the last stage's alone by default.
-    shares: tuple[float, ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
@@ -109,13 +107,20 @@ def train_entry(recipe: Recipe) -> None:
     stages = {args.run: recipe.fit}
     for i, changes in enumerate(recipe.finish, start=1):
         stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
+    before = args.run / "before.json"  # what the shipped weights have cost that --last started from
+    if args.last:
+        stages = dict([stages.popitem()])
+    if args.last and not (args.resume or args.publish_only):
+        shipped = zoo.describe(recipe.name).recipe
+        args.run.mkdir(parents=True, exist_ok=True)
+        before.write_text(json.dumps({"step": shipped["steps"], "minutes": shipped["minutes"]}), encoding="utf-8")
     if not args.publish_only:
         keras.utils.set_random_seed(0)
         if recipe.mixed_precision:
             keras.config.set_dtype_policy(recipe.mixed_precision)
         model = zoo.build(recipe.architecture, **recipe.config)
         if not args.resume:
-            start(model, recipe, args.start)
+            start(model, recipe, args)
         for folder, options in stages.items():
             zoo.fit(
                 model,
@@ -133,13 +138,9 @@ def train_entry(recipe: Recipe) -> None:
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
     model = zoo.build(recipe.architecture, **recipe.config)
-    shares = recipe.shares if len(recipe.shares) == len(runs) else (*(0.0 for _ in runs[1:]), 1.0)
-    found = []
-    for folder in runs:
-        model.load_weights(folder / "best.weights.h5")
-        found.append(model.get_weights())
-    model.set_weights([sum(s * w for s, w in zip(shares, each, strict=True)) for each in zip(*found, strict=True)])
-    spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
+    model.load_weights(runs[-1] / "best.weights.h5")
+    spent = [*([before] if args.last else []), *(folder / "run.json" for folder in runs)]
+    spent = [json.loads(file.read_text(encoding="utf-8")) for file in spent]
     export.publish(
         model,
         recipe.name,
@@ -150,7 +151,6 @@ def train_entry(recipe: Recipe) -> None:
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
             **({"finish": list(recipe.finish)} if recipe.finish else {}),
-            **({"shares": list(shares)} if recipe.shares else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
@@ -170,25 +170,28 @@ def parse(recipe: Recipe) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
     parser.add_argument("--start", type=Path, help="a gray model's .weights.h5 to start from")
+    parser.add_argument("--last", action="store_true", help="the last stage alone, from the shipped weights")
     parser.add_argument("--resume", action="store_true", help="continue the run")
     parser.add_argument("--publish-only", action="store_true", help="publish the best weights that the run has so far")
     args = parser.parse_args()
     if args.data is None:
         parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
+    if args.last and not recipe.finish:
+        parser.error(f"--last, but {recipe.name} has a single stage; add one to its recipe's finish")
     args.data = Path(args.data)
     return args
 
 
-def start(model: Any, recipe: Recipe, weights: Path | None) -> None:
-    """Give ``model`` the weights that the recipe starts from, if it starts from any."""
+def start(model: Any, recipe: Recipe, args: argparse.Namespace) -> None:
+    """Give ``model`` the weights that the run starts from, if it starts from any."""
     import zoo
     from zoo.training.inherit import inherit
 
-    if weights is not None:
+    if args.start is not None:
         source = zoo.build(recipe.architecture, **{**recipe.config, "channels": 1})
-        source.load_weights(weights)
-    elif recipe.start is not None:
-        source = zoo.load_keras(recipe.start)
+        source.load_weights(args.start)
+    elif args.last or recipe.start is not None:
+        source = zoo.load_keras(recipe.name if args.last else recipe.start)
     else:
         return
     inherit(model, source)
