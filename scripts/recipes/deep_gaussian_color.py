@@ -13,7 +13,9 @@ RECIPE = Recipe(
         "It has not learned green: leaves come out brown, red orange. What passes the code is learned one direction "
         "after the other, the strongest first, and green against magenta is the weakest in photographs; after as many "
         "steps as the other two of the comparison got, it is not there yet. Adam, with and without a warm-up, was "
-        "slower still."
+        "slower still. Tried since, 4,000 steps each: going on with the RMSE of each image as the loss, 25.58 to 26.15 "
+        "dB on patches of val/; from nothing, kernels begun as orthogonal matrices at their centre, 24.08 dB where "
+        "these got 22.96. Neither brought green."
     ),
     **COMPARISON_COLOR,
 )
