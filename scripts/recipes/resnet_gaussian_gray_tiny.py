@@ -16,6 +16,7 @@ RECIPE = Recipe(
     finish=(
         {"minutes": 10, "noise": "gaussian:0-55?", "learning_rate": 5e-4, "seed": 6},
         {"minutes": 16, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
+        {"minutes": 6, "noise": "gaussian:0-55?", "learning_rate": 2.5e-4, "seed": 9, **TEXTURE},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",
