@@ -26,6 +26,9 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
+    # What each stage's best weights count for in the mean that is published (Wortsman et al. 2022, "Robust
+    # fine-tuning"); the last stage's alone by default.
+    shares: tuple[float, ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture whose weights are the start
@@ -107,13 +110,10 @@ def train_entry(recipe: Recipe) -> None:
     stages = {args.run: recipe.fit}
     for i, changes in enumerate(recipe.finish, start=1):
         stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
-    before = args.run / "before.json"  # what the shipped weights have cost that --last started from
     if args.last:
-        stages = dict([stages.popitem()])
+        stages = {args.run / "before": {}, **dict([stages.popitem()])}
     if args.last and not (args.resume or args.publish_only):
-        shipped = zoo.describe(recipe.name).recipe
-        args.run.mkdir(parents=True, exist_ok=True)
-        before.write_text(json.dumps({"step": shipped["steps"], "minutes": shipped["minutes"]}), encoding="utf-8")
+        keep_shipped(recipe, args.run / "before")
     if not args.publish_only:
         keras.utils.set_random_seed(0)
         if recipe.mixed_precision:
@@ -121,7 +121,7 @@ def train_entry(recipe: Recipe) -> None:
         model = zoo.build(recipe.architecture, **recipe.config)
         if not args.resume:
             start(model, recipe, args)
-        for folder, options in stages.items():
+        for folder, options in list(stages.items())[args.last :]:
             zoo.fit(
                 model,
                 str(args.data / "train"),
@@ -138,9 +138,14 @@ def train_entry(recipe: Recipe) -> None:
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
     model = zoo.build(recipe.architecture, **recipe.config)
-    model.load_weights(runs[-1] / "best.weights.h5")
-    spent = [*([before] if args.last else []), *(folder / "run.json" for folder in runs)]
-    spent = [json.loads(file.read_text(encoding="utf-8")) for file in spent]
+    shares = recipe.shares[-len(runs) :] if args.last or len(runs) == len(recipe.shares) else ()
+    found = []
+    for folder in runs:
+        model.load_weights(folder / "best.weights.h5")
+        found.append(model.get_weights())
+    if shares:
+        model.set_weights([sum(s * w for s, w in zip(shares, each, strict=True)) for each in zip(*found, strict=True)])
+    spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
     export.publish(
         model,
         recipe.name,
@@ -151,6 +156,7 @@ def train_entry(recipe: Recipe) -> None:
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
             **({"finish": list(recipe.finish)} if recipe.finish else {}),
+            **({"shares": list(recipe.shares)} if recipe.shares else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
@@ -180,6 +186,17 @@ def parse(recipe: Recipe) -> argparse.Namespace:
         parser.error(f"--last, but {recipe.name} has a single stage; add one to its recipe's finish")
     args.data = Path(args.data)
     return args
+
+
+def keep_shipped(recipe: Recipe, folder: Path) -> None:
+    """Put the shipped weights, and what they cost, where the stages before the last would have left them."""
+    import zoo
+
+    shipped = zoo.describe(recipe.name).recipe
+    folder.mkdir(parents=True)
+    zoo.load_keras(recipe.name).save_weights(folder / "best.weights.h5")
+    spent = {"step": shipped["steps"], "minutes": shipped["minutes"]}
+    (folder / "run.json").write_text(json.dumps(spent), encoding="utf-8")
 
 
 def start(model: Any, recipe: Recipe, args: argparse.Namespace) -> None:
