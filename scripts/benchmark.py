@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,9 @@ def main() -> int:
     if min(args.threads, args.rounds) < 1 or args.size < 2 or args.size % 2:
         parser.error("expected at least 1 thread and 1 round, and an even size")
     peers = sorted((Path(args.data) / "peers").glob("*.onnx")) if args.data else []
+    whole = bool(peers) and not args.names
+    if whole and find_spec("bm3d") is None:  # before time is spent
+        parser.error("bm3d is missing, which is compared with; pip install '.[benchmark]'")
     try:
         entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained(noise="gaussian")]
         networks = [Contestant(e.name, e.file("model.onnx"), args.threads, args.size) for e in entries]
@@ -265,7 +269,6 @@ def main() -> int:
             macs = entries[i].macs_per_pixel if kind == "entry" else work(one)
             share = macs * 1e9 / one.milliseconds / product.rate
             rows.append(Row(one.name, kind, one.channels, one.milliseconds, macs, share, where_time_goes(one)))
-        whole = bool(peers) and not args.names
         rows += classical(args.size) if whole else []
         note = (
             f"ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, {args.size}×{args.size} pixels, median "
