@@ -9,7 +9,7 @@ measured on val/, this recipe is 0.22 to 0.27 dB ahead of 18 minutes of L1 from 
 
 from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(3, "poisson:1-100", **{**TEXTURE, "minutes": 20})
+RECIPE = other_noise(3, "poisson:1-100", minutes=20, **TEXTURE)
 
 if __name__ == "__main__":
     train_entry(RECIPE)

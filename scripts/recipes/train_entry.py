@@ -110,10 +110,11 @@ def train_entry(recipe: Recipe) -> None:
     stages = {args.run: recipe.fit}
     for i, changes in enumerate(recipe.finish, start=1):
         stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
+    before = args.run / "before"  # the shipped weights that --last starts from, as if a stage had left them there
     if args.last:
-        stages = {args.run / "before": {}, **dict([stages.popitem()])}
-    if args.last and not (args.resume or args.publish_only):
-        keep_shipped(recipe, args.run / "before")
+        stages = dict([stages.popitem()])
+        if not (args.resume or args.publish_only):
+            keep_shipped(recipe, before)
     if not args.publish_only:
         keras.utils.set_random_seed(0)
         if recipe.mixed_precision:
@@ -121,7 +122,7 @@ def train_entry(recipe: Recipe) -> None:
         model = zoo.build(recipe.architecture, **recipe.config)
         if not args.resume:
             start(model, recipe, args)
-        for folder, options in list(stages.items())[args.last :]:
+        for folder, options in stages.items():
             zoo.fit(
                 model,
                 str(args.data / "train"),
@@ -137,8 +138,12 @@ def train_entry(recipe: Recipe) -> None:
             )
         keras.config.set_dtype_policy("float32")
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
+    if not runs:
+        raise SystemExit(f"no weights in {', '.join(map(str, stages))} yet; train first, up to a validation")
+    shares = recipe.shares if len(runs) == len(stages) else ()  # a mean of all stages, or none
+    if args.last:
+        runs, shares = [before, *runs], shares[-2:]
     model = zoo.build(recipe.architecture, **recipe.config)
-    shares = recipe.shares[-len(runs) :] if args.last or len(runs) == len(recipe.shares) else ()
     found = []
     for folder in runs:
         model.load_weights(folder / "best.weights.h5")
@@ -192,6 +197,8 @@ def keep_shipped(recipe: Recipe, folder: Path) -> None:
     """Put the shipped weights, and what they cost, where the stages before the last would have left them."""
     import zoo
 
+    if folder.exists():
+        raise SystemExit(f"{folder.parent} holds a run already; --resume it, or choose another --run")
     shipped = zoo.describe(recipe.name).recipe
     folder.mkdir(parents=True)
     zoo.load_keras(recipe.name).save_weights(folder / "best.weights.h5")
