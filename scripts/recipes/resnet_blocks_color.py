@@ -3,9 +3,10 @@
 python scripts/recipes/resnet_blocks_color.py --data DATA
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(3, "blocks:1-25", finish=({"minutes": 22, "seed": 7},))
+RECIPE = other_noise(3, "blocks:1-25", finish=({"minutes": 22, "seed": 7}, {"minutes": 20, "seed": 8, **TEXTURE}))
+
 
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -3,9 +3,14 @@
 python scripts/recipes/resnet_blocks_gray.py --data DATA
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(1, "blocks:1-25", finish=({"minutes": 22, "seed": 7}, {"minutes": 22, "seed": 8}))
+RECIPE = other_noise(
+    1,
+    "blocks:1-25",
+    finish=({"minutes": 22, "seed": 7}, {"minutes": 22, "seed": 8}, {"minutes": 15, "seed": 9, **TEXTURE}),
+)
+
 
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -8,9 +8,14 @@ learns from. A first run of 40 minutes with all parts always there, white noise 
 nearly as it was (26.2 dB), and changed clean pictures too much (38.0 dB).
 """
 
-from train_entry import other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(3, "bayer:0-40,0-25?+gaussian:0-30?+jpeg:60-100?", minutes=40)
+RECIPE = other_noise(
+    3,
+    "bayer:0-40,0-25?+gaussian:0-30?+jpeg:60-100?",
+    minutes=40,
+    finish=({"minutes": 28, "seed": 8, **TEXTURE},),
+)
 
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -118,8 +118,8 @@ def finetune(
         "self_supervised": kind == "noisy",
         "batch": batch,
         "patch": patch,
-        # The least squared error is the mean's, which noise of mean zero in the target does not move.
-        "loss": "l2" if kind == "noisy" else "l1l2",
+        # Inside an image the least squared error is the mean's, which noise of mean zero in the target does not move.
+        "loss": "rmse",
         "clip_norm": 0.1,
         "augment": Augment(rescale=1, brightness=0),
         "seed": seed,
