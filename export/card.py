@@ -161,6 +161,12 @@ def _limits(entry: Pretrained) -> str:
             "What is pure black or white without being lost may be filled in too: single pixels, thin lines, such as "
             "the black row or column at the edge of most pictures of Kodak24."
         )
+    if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
+        limits.insert(
+            4,
+            "Strong texture as fine as noise, such as fabric in a picture that was made small, can be taken for noise "
+            "where the picture is little else. A colour entry, or one that is told the level, keeps more of it.",
+        )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)

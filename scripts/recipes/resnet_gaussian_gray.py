@@ -3,7 +3,7 @@
 python scripts/recipes/resnet_gaussian_gray.py --data DATA
 """
 
-from train_entry import EVERYDAY, PATCHES, SHRUNK_MORE, TEXTURE, Recipe, train_entry
+from train_entry import EVERYDAY, FINE_TEXTURE, PATCHES, TEXTURE, Recipe, train_entry
 
 RECIPE = Recipe(
     name="resnet-gaussian-gray",
@@ -20,7 +20,7 @@ RECIPE = Recipe(
         {"minutes": 95, "patch": 128, "batch": 2, "learning_rate": 1e-3, "seed": 5, "revive": True},
         {"minutes": 50, "learning_rate": 1e-3, "seed": 7, **TEXTURE},
         {"minutes": 76, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
-        {"minutes": 72, "learning_rate": 1e-3, "seed": 10, **TEXTURE, "augment": SHRUNK_MORE},
+        {"minutes": 72, "learning_rate": 1e-3, "seed": 10, **FINE_TEXTURE},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

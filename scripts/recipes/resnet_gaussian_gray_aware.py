@@ -3,9 +3,9 @@
 python scripts/recipes/resnet_gaussian_gray_aware.py --data DATA
 """
 
-from train_entry import TEXTURE, Recipe, from_gaussian, train_entry
+from train_entry import FINE_TEXTURE, Recipe, from_gaussian, train_entry
 
-COMMON = from_gaussian(1, minutes=16, learning_rate=2.5e-4, **TEXTURE)
+COMMON = from_gaussian(1, minutes=18, learning_rate=2.5e-4, **FINE_TEXTURE)
 RECIPE = Recipe(
     name="resnet-gaussian-gray-aware",
     noise="gaussian:0-55",

@@ -6,6 +6,8 @@ Each part of the noise is there or not, so that clean pictures, and such as have
 learns from. A first run of 40 minutes with all parts always there, white noise up to sigma 8 only and JPEG from quality
 50 on, was not shipped: 4.9 dB ahead of resnet-gaussian-color on such noise of val/, but it left white noise of sigma 25
 nearly as it was (26.2 dB), and changed clean pictures too much (38.0 dB).
+The stage for texture was worth 0.2 dB on val/ on a sensor's noise, with JPEG and without, and on white noise; 0.26 on
+JPEG of quality 75.
 """
 
 from train_entry import TEXTURE, other_noise, train_entry

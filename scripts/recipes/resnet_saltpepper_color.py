@@ -3,7 +3,7 @@
 python scripts/recipes/resnet_saltpepper_color.py --data DATA
 """
 
-from train_entry import TEXTURE, other_noise, train_entry
+from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
 
 RECIPE = other_noise(
     3,
@@ -13,6 +13,7 @@ RECIPE = other_noise(
         {"minutes": 25, "seed": 8},
         {"minutes": 25, "seed": 9},
         {"minutes": 12, "seed": 10, **TEXTURE},
+        {"minutes": 14, "seed": 11, **FINE_TEXTURE},
     ),
 )
 

@@ -3,12 +3,17 @@
 python scripts/recipes/resnet_saltpepper_gray.py --data DATA
 """
 
-from train_entry import TEXTURE, other_noise, train_entry
+from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
 
 RECIPE = other_noise(
     1,
     "saltpepper:1-50",
-    finish=({"minutes": 25, "seed": 7}, {"minutes": 25, "seed": 8}, {"minutes": 12, "seed": 9, **TEXTURE}),
+    finish=(
+        {"minutes": 25, "seed": 7},
+        {"minutes": 25, "seed": 8},
+        {"minutes": 12, "seed": 9, **TEXTURE},
+        {"minutes": 14, "seed": 10, **FINE_TEXTURE},
+    ),
 )
 
 if __name__ == "__main__":
