@@ -167,7 +167,11 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
     with file_beside(KEPT) as temporary:
         temporary.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     tables = [
-        table(list(lines[0]), [[str(value) for value in line.values()] for line in lines], left=len(lines[0]) - numbers)
+        table(
+            list(lines[0]),
+            [[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in line.values()] for line in lines],
+            left=len(lines[0]) - numbers,
+        )
         for lines, numbers in (
             (kept.get("gains", []), 3),
             (kept.get("kills", []) + kept.get("data", []), 0),
