@@ -1,6 +1,8 @@
 """resnet-saltpepper-gray: gray pictures with salt and pepper on 1 to 50 % of the pixels.
 
 python scripts/recipes/resnet_saltpepper_gray.py --data DATA
+
+The last stage was worth 0.31 and 0.21 dB on val/ (10 and 50 % of the pixels).
 """
 
 from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
