@@ -2,7 +2,7 @@
 
 python scripts/recipes/resnet_gaussian_gray_aware.py --data DATA
 
-From the everyday entry's weights of the day, 16 minutes of TEXTURE were worth 0.06 dB over it on BSD68 (sigma 25), and
+From the everyday entry's weights of the day, 16 minutes of TEXTURE were worth 0.08 dB over it on BSD68 (sigma 25), and
 18 of FINE_TEXTURE 0.15: on val/ 0.04, shrunk to half or to a third 0.13, where the blind entry takes strong texture for
 noise (a picture of fabric, shrunk to half, sigma 5: 28.6 dB blind, 38.9 here).
 """
