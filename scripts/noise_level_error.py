@@ -1,8 +1,8 @@
-"""How far the estimated noise level is off, on the benchmarks, beside scikit-image's.
+"""How far the estimated noise level is off, on the benchmarks, beside scikit-image's, and what it is good for.
 
     python scripts/noise_level_error.py [--data DATA] [--readme README.md]
 
-DATA holds ``test/BSD68`` and ``test/Kodak24``; default: $DENOISE_ZOO_DATA. Writes the table of the README, between the
+DATA holds ``test/BSD68`` and ``test/Kodak24``; default: $DENOISE_ZOO_DATA. Writes the tables of the README, between the
 lines ``<!-- noise level -->`` and ``<!-- /noise level -->``. Nothing of the estimator was chosen on these images.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +19,37 @@ from rich.progress import track
 from score_entries import write_between
 from skimage.restoration import estimate_sigma
 
+import zoo
+from zoo.evaluation import psnr
 from zoo.inference.files import read_image
 from zoo.inference.noise_level import BLOCK, SHARE, _by_wavelets, noise_level
 
-SETS = ("BSD68", "Kodak24")
+SETS = {"BSD68": "resnet-gaussian-gray", "Kodak24": "resnet-gaussian-color"}  # and their blind entries
 SIGMAS = (0, 2, 5, 10, 15, 25, 35, 50, 75)
+DENOISED = (0, 5, 15, 25, 50)
+
+
+def noisy(images: list[np.ndarray], sigma: float) -> Iterator[np.ndarray]:
+    """The images with noise, as floats that are not clipped."""
+    for i, image in enumerate(images):
+        noise = np.random.default_rng(i).normal(0, sigma / 255, image.shape)
+        yield (image / 255 + noise).astype(np.float32)
 
 
 def errors(images: list[np.ndarray], sigma: float, estimate: Callable[[np.ndarray], float]) -> np.ndarray:
     """Estimate − truth for each image, on the 0–255 scale."""
-    found = []
-    for i, image in enumerate(images):
-        noise = np.random.default_rng(i).normal(0, sigma / 255, image.shape)
-        found.append(estimate((image / 255 + noise).astype(np.float32)) - sigma)
-    return np.array(found)
+    return np.array([estimate(image) - sigma for image in noisy(images, sigma)])
+
+
+def denoised(images: list[np.ndarray], sigma: float, entry: str) -> list[tuple[float, float]]:
+    """Mean and lowest PSNR of the blind entry, and of the one that takes the level: told it, and by the estimate."""
+    blind, aware = zoo.load(entry), zoo.load(f"{entry}-aware")
+    ways = (blind, lambda image: aware(image, sigma=sigma), lambda image: aware(image, sigma="auto"))
+    found = [
+        [psnr(clean / 255, np.clip(way(image), 0, 1)) for way in ways]
+        for image, clean in zip(noisy(images, sigma), images, strict=True)
+    ]
+    return list(zip(np.mean(found, axis=0), np.min(found, axis=0), strict=True))
 
 
 def library(image: np.ndarray) -> float:
@@ -53,15 +70,24 @@ def main() -> int:
     print(f"in pure noise, the quietest {SHARE:.0%} of blocks of {BLOCK}: {quietest[1] / quietest[0]:.4f} of the truth")
     lines = ["| set | σ | error, mean | mean of its size | largest | scikit-image: mean | mean of its size | largest |"]
     lines.append("| --- |" + " ---: |" * 7)
-    for name in SETS:
+    gains = ["| set | σ | blind | lowest | told the level | lowest | `--sigma auto` | lowest |"]
+    gains.append("| --- |" + " ---: |" * 7)
+    for name, entry in SETS.items():
         images = [read_image(path)[0] for path in sorted((Path(args.data) / "test" / name).iterdir())]
         for sigma in track(SIGMAS, name):
             cells = []
             for found in (errors(images, sigma, noise_level), errors(images, sigma, library)):
                 cells += [f"{found.mean():.2f}", f"{np.abs(found).mean():.2f}", f"{np.abs(found).max():.2f}"]
             lines.append(f"| {name} | {sigma} | " + " | ".join(cells) + " |")
-    note = "On the 0–255 scale. Measured by `python scripts/noise_level_error.py`, which writes this table."
-    write_between(args.readme, "noise level", "\n".join([*lines, "", note]))
+        for sigma in track(DENOISED, f"{name}, denoised"):
+            cells = [f"{value:.2f}" for pair in denoised(images, sigma, entry) for value in pair]
+            gains.append(f"| {name} | {sigma} | " + " | ".join(cells) + " |")
+    note = (
+        "The levels on the 0–255 scale; below, PSNR in dB, mean and lowest of the images, of "
+        f"{' and '.join(f'`{entry}`' for entry in SETS.values())} and of their aware ones. Measured by `python "
+        "scripts/noise_level_error.py`, which writes these tables."
+    )
+    write_between(args.readme, "noise level", "\n".join([*lines, "", *gains, "", note]))
     return 0
 
 
