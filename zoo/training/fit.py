@@ -76,8 +76,8 @@ def fit(
         revive: At each validation, give features that no validation image wakes up a new start
             (:func:`zoo.training.dormant.revive`).
         self_supervised: The images are noisy, and there are no clean ones: learn from neighbouring pixels
-            (:mod:`zoo.training.neighbors`), validation included. Give no noise then, and the loss "l2": what it is
-            least for on average is the picture.
+            (:mod:`zoo.training.neighbors`), validation included. Give no noise then, and the loss "l2" or
+            "rmse": what these are least for on average is the picture.
         patience: Stop when so many validations in a row were no better than the best one; None goes on to the end.
         validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
         seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
