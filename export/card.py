@@ -150,6 +150,11 @@ def _limits(entry: Pretrained) -> str:
         + ("correlated over three pixels." if "bayer" in noise.kinds else "independent from pixel to pixel."),
         "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
     ]
+    if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
+        limits.append(
+            "Strong texture as fine as noise, such as fabric in a picture that was made small, can be taken for noise "
+            "where the picture is little else. A colour entry, or one that is told the level, keeps more of it."
+        )
     if "sources" in entry.training_data:  # the project's own
         limits.append(
             "It learned from photographs; drawings, scans, text and scientific images were not among them, or hardly."
@@ -160,12 +165,6 @@ def _limits(entry: Pretrained) -> str:
         limits.append(
             "What is pure black or white without being lost may be filled in too: single pixels, thin lines, such as "
             "the black row or column at the edge of most pictures of Kodak24."
-        )
-    if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
-        limits.insert(
-            4,
-            "Strong texture as fine as noise, such as fabric in a picture that was made small, can be taken for noise "
-            "where the picture is little else. A colour entry, or one that is told the level, keeps more of it.",
         )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")

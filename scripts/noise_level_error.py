@@ -41,9 +41,10 @@ def errors(images: list[np.ndarray], sigma: float, estimate: Callable[[np.ndarra
     return np.array([estimate(image) - sigma for image in noisy(images, sigma)])
 
 
-def denoised(images: list[np.ndarray], sigma: float, entry: str) -> list[tuple[float, float]]:
+def denoised(
+    images: list[np.ndarray], sigma: float, blind: zoo.Denoiser, aware: zoo.Denoiser
+) -> list[tuple[float, float]]:
     """Mean and lowest PSNR of the blind entry, and of the one that takes the level: told it, and by the estimate."""
-    blind, aware = zoo.load(entry), zoo.load(f"{entry}-aware")
     ways = (blind, lambda image: aware(image, sigma=sigma), lambda image: aware(image, sigma="auto"))
     found = [
         [psnr(clean / 255, np.clip(way(image), 0, 1)) for way in ways]
@@ -79,8 +80,9 @@ def main() -> int:
             for found in (errors(images, sigma, noise_level), errors(images, sigma, library)):
                 cells += [f"{found.mean():.2f}", f"{np.abs(found).mean():.2f}", f"{np.abs(found).max():.2f}"]
             lines.append(f"| {name} | {sigma} | " + " | ".join(cells) + " |")
+        blind, aware = zoo.load(entry), zoo.load(f"{entry}-aware")
         for sigma in track(DENOISED, f"{name}, denoised"):
-            cells = [f"{value:.2f}" for pair in denoised(images, sigma, entry) for value in pair]
+            cells = [f"{value:.2f}" for pair in denoised(images, sigma, blind, aware) for value in pair]
             gains.append(f"| {name} | {sigma} | " + " | ".join(cells) + " |")
     note = (
         "The levels on the 0–255 scale; below, PSNR in dB, mean and lowest of the images, of "

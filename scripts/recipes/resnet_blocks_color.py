@@ -9,6 +9,5 @@ from train_entry import TEXTURE, other_noise, train_entry
 
 RECIPE = other_noise(3, "blocks:1-25", finish=({"minutes": 22, "seed": 7}, {"minutes": 20, "seed": 8, **TEXTURE}))
 
-
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -13,6 +13,5 @@ RECIPE = other_noise(
     finish=({"minutes": 22, "seed": 7}, {"minutes": 22, "seed": 8}, {"minutes": 15, "seed": 9, **TEXTURE}),
 )
 
-
 if __name__ == "__main__":
     train_entry(RECIPE)
