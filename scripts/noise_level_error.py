@@ -22,7 +22,7 @@ from skimage.restoration import estimate_sigma
 import zoo
 from zoo.evaluation import psnr
 from zoo.inference.files import read_image
-from zoo.inference.noise_level import BLOCK, SHARE, _by_wavelets, noise_level
+from zoo.inference.noise_level import noise_level
 
 SETS = {"BSD68": "resnet-gaussian-gray", "Kodak24": "resnet-gaussian-color"}  # and their blind entries
 SIGMAS = (0, 2, 5, 10, 15, 25, 35, 50, 75)
@@ -66,9 +66,6 @@ def main() -> int:
     args = parser.parse_args()
     if args.data is None:
         parser.error("no data: give --data FOLDER (with test/) or set DENOISE_ZOO_DATA")
-    noise = np.random.default_rng(0).normal(0, 1, (2048, 2048)).astype(np.float32)
-    quietest = _by_wavelets(noise)
-    print(f"in pure noise, the quietest {SHARE:.0%} of blocks of {BLOCK}: {quietest[1] / quietest[0]:.4f} of the truth")
     lines = ["| set | σ | error, mean | mean of its size | largest | scikit-image: mean | mean of its size | largest |"]
     lines.append("| --- |" + " ---: |" * 7)
     gains = ["| set | σ | blind | lowest | told the level | lowest | `--sigma auto` | lowest |"]
