@@ -77,10 +77,11 @@ def _by_wavelets(plane: np.ndarray) -> float:
 
 def _patches(plane: np.ndarray) -> np.ndarray:
     """(n, PATCH²) of those patches that are whole."""
-    windows = np.lib.stride_tricks.sliding_window_view(plane, (PATCH, PATCH))
-    step = max(1, int(np.ceil(np.sqrt(windows.shape[0] * windows.shape[1] / MOST_PATCHES))))
-    patches = windows[::step, ::step].reshape(-1, PATCH * PATCH).astype(np.float64)
-    return patches[np.isfinite(patches).all(axis=1)]
+    height, width = (n - PATCH + 1 for n in plane.shape)
+    step = max(1, int(np.ceil(np.sqrt(height * width / MOST_PATCHES))))
+    near = range(PATCH)
+    pixels = np.stack([plane[i : i + height : step, j : j + width : step].ravel() for i in near for j in near])
+    return pixels[:, np.isfinite(pixels.sum(axis=0))].T.astype(np.float64, order="C")
 
 
 def _by_patches(patches: np.ndarray) -> float:
