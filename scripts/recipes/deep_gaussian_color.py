@@ -15,9 +15,9 @@ RECIPE = Recipe(
         "steps as the other two of the comparison got, it is not there yet. Adam, with and without a warm-up, was "
         "slower still. Tried since, 4,000 steps each: going on with the RMSE of each image as the loss, 25.58 to 26.15 "
         "dB on patches of val/; from nothing, kernels begun as orthogonal matrices at their centre, 24.08 dB where "
-        "these got 22.96. Neither brought green. Nor did 16,000 steps more (26.83 dB where these have 25.84; 8,000 at a steplength of 3e-4: 26.45), after "
-        "them 16,000 with red, green and blue in another order for half of the patches (27.04), nor 16,000 of that "
-        "from nothing (25.67), although half of its patches have no weakest colour."
+        "these got 22.96. Neither brought green. Nor did 16,000 steps more (26.83 dB where these have 25.84; 8,000 at "
+        "a steplength of 3e-4: 26.45), after them 16,000 with red, green and blue in another order for half of the "
+        "patches (27.04), nor 16,000 of that from nothing (25.67), although half of its patches have no weakest colour."
     ),
     **COMPARISON_COLOR,
 )
