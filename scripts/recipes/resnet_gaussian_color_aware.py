@@ -7,9 +7,9 @@ A first stage of 16 minutes (8,000 steps, beside other work) at a steplength of 
 short stage mends.
 """
 
-from train_entry import TEXTURE, Recipe, from_gaussian, train_entry
+from train_entry import FINE_TEXTURE, Recipe, from_gaussian, train_entry
 
-COMMON = from_gaussian(3, minutes=16, learning_rate=2.5e-4, **TEXTURE)
+COMMON = from_gaussian(3, minutes=16, learning_rate=2.5e-4, **FINE_TEXTURE)
 RECIPE = Recipe(
     name="resnet-gaussian-color-aware",
     noise="gaussian:0-55",
