@@ -134,10 +134,11 @@ def test_a_bar_is_shown_on_a_terminal_only(zoo, blur, gray_file, color_file, tmp
     assert "denoising" not in zoo(*arguments).err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
     result = zoo(*arguments)
     assert result.status == 0
     assert "denoising" in result.err
-    assert f"{gray_file} -> " in result.err.replace("\n", "")
+    assert f"{gray_file} -> {tmp_path / 'out' / 'gray.png'} (" in result.err  # whole, however narrow the terminal
 
 
 def test_entries_that_are_the_default_are_shipped_for_both_colours():

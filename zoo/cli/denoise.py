@@ -139,7 +139,8 @@ def _bar(tasks: Sequence[Task], meter: Meter) -> Iterator[Any]:
         TextColumn("{task.fields[rate]:.2f} MPix/s"),
         TimeRemainingColumn(),
     ]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # Lines pass beside the bar whole, not broken to the terminal's width: a path is there to be copied.
+    with Progress(*columns, console=Console(stderr=True, soft_wrap=True), transient=True) as progress:
         bar = progress.add_task("denoising", total=len(tasks), rate=0.0)
 
         def told(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
