@@ -43,7 +43,7 @@ def test_few_patches_of_pure_noise_count_as_textured() -> None:
 
 
 def test_where_texture_is_everywhere_but_in_a_corner() -> None:
-    """What the wavelets take for noise of 21 is told from noise of 3 by the sixteenth of the image that is flat."""
+    """What the wavelets take for strong noise is told from noise of 3 by the sixteenth of the image that is flat."""
     image = np.random.default_rng(1).normal(128, 20, (256, 256))
     image[:64, :64] = 128
     noisy = with_noise(image, 3)

@@ -92,10 +92,10 @@ def _by_patches(patches: np.ndarray) -> float:
     patches -= patches.mean(axis=0)
     texture = np.square(patches @ _DIFFERENCES.T).sum(axis=1)
     order = np.argsort(texture)[: GROUPS * size].reshape(GROUPS, size)
-    highest = texture[order[:, -1]]
+    highest, groups = texture[order[:, -1]], patches[order]
     # What the covariance of the first n groups is made of, for each n: once, as it takes most of the time.
-    sums = patches[order].sum(axis=1).cumsum(axis=0)
-    squares = np.stack([patches[group].T @ patches[group] for group in order]).cumsum(axis=0)
+    sums = groups.sum(axis=1).cumsum(axis=0)
+    squares = (groups.transpose(0, 2, 1) @ groups).cumsum(axis=0)
     flat, variance = max(FIRST, fewest), 0.0
     for _ in range(MOST_ROUNDS):
         n, before = flat * size, flat
@@ -126,7 +126,7 @@ def _differences() -> np.ndarray:
 def _flat() -> float:
     """The sum of squares of these differences that a flat patch with noise of variance 1 stays below.
 
-    Such a sum is nearly gamma distributed (Liu et al., section III-B); its quantile by Wilson & Hilferty (1931).
+    Such a sum is nearly gamma distributed (Liu et al.); its quantile by Wilson & Hilferty (1931).
     """
     form = _DIFFERENCES.T @ _DIFFERENCES
     mean, variance = np.trace(form), 2 * np.square(form).sum()
