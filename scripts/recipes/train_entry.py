@@ -31,7 +31,7 @@ class Recipe:
     shares: tuple[float, ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
-    start: str | None = None  # an entry of the same architecture whose weights are the start
+    start: str | None = None  # an entry of the same architecture, as large or smaller, whose weights are the start
     notes: str = ""
 
 
@@ -103,6 +103,20 @@ def from_gaussian(channels: int, *, augment: dict[str, Any] = PATCHES, **changes
         "mixed_precision": "mixed_bfloat16",
         "start": f"resnet-gaussian-{COLORS[channels]}",
     }
+
+
+def large(channels: int, *, minutes: float, seed: int, notes: str, **changes: Any) -> Recipe:
+    """Best quality: told the level, twice the features at half size and a block more on either side of the bottom."""
+    stage = from_gaussian(channels, minutes=minutes, seed=seed, **FINE_TEXTURE)
+    sizes = {"widths": [64, 64], "encoder_depths": [3, 4], "decoder_depths": [5], "takes_sigma": True}
+    start = f"resnet-gaussian-{COLORS[channels]}-aware"
+    return Recipe(
+        name=f"resnet-gaussian-{COLORS[channels]}-large",
+        noise="gaussian:0-55",
+        notes=notes,
+        **{**stage, "config": {**stage["config"], **sizes}, "start": start},
+        **changes,
+    )
 
 
 def train_entry(recipe: Recipe) -> None:
