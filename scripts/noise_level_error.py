@@ -26,29 +26,36 @@ from zoo.inference.files import read_image
 from zoo.inference.noise_level import noise_level
 
 SETS = {"BSD68": "resnet-gaussian-gray", "Kodak24": "resnet-gaussian-color"}  # and their blind entries
-SIGMAS = (0, 5, 15, 25, 50)
+# Sigma, and bits, where black and white cut the noise.
+NOISES = (*((sigma, None) for sigma in (0, 5, 15, 25, 50)), (25, 8), (50, 8))
 
 
-def noisy(images: list[np.ndarray], sigma: float) -> Iterator[np.ndarray]:
-    """The images with noise, as floats that are not clipped."""
+def noisy(images: list[np.ndarray], sigma: float, bits: int | None) -> Iterator[np.ndarray]:
+    """The images with noise, as floats that are not clipped, or of so many bits."""
     for i, image in enumerate(images):
         noise = np.random.default_rng(i).normal(0, sigma / 255, image.shape)
-        yield (image / 255 + noise).astype(np.float32)
+        image = image / 255 + noise
+        if bits is not None:
+            white = 2**bits - 1
+            image = np.rint(np.clip(image, 0, 1) * white) / white
+        yield image.astype(np.float32)
 
 
-def errors(images: list[np.ndarray], sigma: float, estimate: Callable[[np.ndarray], float]) -> np.ndarray:
+def errors(
+    images: list[np.ndarray], sigma: float, bits: int | None, estimate: Callable[[np.ndarray], float]
+) -> np.ndarray:
     """Estimate − truth for each image, on the 0–255 scale."""
-    return np.array([estimate(image) - sigma for image in noisy(images, sigma)])
+    return np.array([estimate(image) - sigma for image in noisy(images, sigma, bits)])
 
 
 def denoised(
-    images: list[np.ndarray], sigma: float, blind: zoo.Denoiser, aware: zoo.Denoiser
+    images: list[np.ndarray], sigma: float, bits: int | None, blind: zoo.Denoiser, aware: zoo.Denoiser
 ) -> list[tuple[float, float]]:
     """Mean and lowest PSNR of the blind entry, and of the one that takes the level: told it, and by the estimate."""
     ways = (blind, lambda image: aware(image, sigma=sigma), lambda image: aware(image, sigma="auto"))
     found = [
         [psnr(clean / 255, np.clip(way(image), 0, 1)) for way in ways]
-        for image, clean in zip(noisy(images, sigma), images, strict=True)
+        for image, clean in zip(noisy(images, sigma, bits), images, strict=True)
     ]
     return list(zip(np.mean(found, axis=0), np.min(found, axis=0), strict=True))
 
@@ -86,23 +93,24 @@ def main() -> int:
     shares = []
     for name, entry in SETS.items():
         images = [read_image(path)[0] for path in sorted((Path(args.data) / "test" / name).iterdir())]
-        for sigma in track(SIGMAS, f"{name}, estimated"):
+        rows = [(f"| {name}{f', {bits} bits' if bits else ''} | {sigma} | ", sigma, bits) for sigma, bits in NOISES]
+        for row, sigma, bits in track(rows, f"{name}, estimated"):
             cells = []
-            for found in (errors(images, sigma, noise_level), errors(images, sigma, library)):
+            for found in (errors(images, sigma, bits, noise_level), errors(images, sigma, bits, library)):
                 cells += [f"{found.mean():.2f}", f"{np.abs(found).mean():.2f}", f"{np.abs(found).max():.2f}"]
-            lines.append(f"| {name} | {sigma} | " + " | ".join(cells) + " |")
+            lines.append(row + " | ".join(cells) + " |")
         blind, aware = zoo.load(entry), zoo.load(f"{entry}-aware", threads=2)
-        for sigma in track(SIGMAS, f"{name}, denoised"):
-            cells = [f"{value:.2f}" for pair in denoised(images, sigma, blind, aware) for value in pair]
-            gains.append(f"| {name} | {sigma} | " + " | ".join(cells) + " |")
-        [image] = noisy(images[:1], 25)
+        for row, sigma, bits in track(rows, f"{name}, denoised"):
+            cells = [f"{value:.2f}" for pair in denoised(images, sigma, bits, blind, aware) for value in pair]
+            gains.append(row + " | ".join(cells) + " |")
+        [image] = noisy(images[:1], 25, None)
         height, width = image.shape[:2]
         shares.append(f"{estimate_of_denoising(image, aware):.0%} (`{entry}-aware`, {width}×{height})")
     note = (
-        "The levels on the 0–255 scale; below, PSNR in dB, mean and lowest of the images, of "
-        f"{' and '.join(f'`{entry}`' for entry in SETS.values())} and of their aware ones. The estimate takes, "
-        f"beside denoising with 2 threads, {' and '.join(shares)} of its time, in this run. Measured by `python "
-        "scripts/noise_level_error.py`, which writes these tables."
+        "The levels on the 0–255 scale, of noise that is not clipped, or of images of 8 bits; below, PSNR in dB, mean "
+        f"and lowest of the images, of {' and '.join(f'`{entry}`' for entry in SETS.values())} and of their aware ones. "
+        f"The estimate takes, beside denoising with 2 threads, {' and '.join(shares)} of its time, in this run. "
+        "Measured by `python scripts/noise_level_error.py`, which writes these tables."
     )
     write_between(args.readme, "noise level", "\n".join([*lines, "", *gains, "", note]))
     return 0

@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 from skimage.restoration import estimate_sigma
 
-from zoo.inference.noise_level import _DIFFERENCES, _FLAT, _by_wavelets, noise_level
+from zoo.inference.noise_level import _FLAT, _by_wavelets, _textures, noise_level
 
 PHOTOGRAPHS = {"camera": data.camera(), "astronaut": data.astronaut(), "brick": data.brick(), "coins": data.coins()}
 
@@ -38,8 +38,8 @@ def test_the_whole_image_estimate_is_that_of_the_library() -> None:
 
 def test_few_patches_of_pure_noise_count_as_textured() -> None:
     """One in 740, were the sum of squares exactly gamma distributed."""
-    noise = np.random.default_rng(1).normal(0, 1, (200_000, _DIFFERENCES.shape[1]))
-    assert 0.0007 < (np.square(noise @ _DIFFERENCES.T).sum(axis=1) > _FLAT).mean() < 0.003
+    noise = np.random.default_rng(1).normal(0, 1, (2700, 2700))
+    assert 0.0007 < (_textures(noise, step=6) > _FLAT).mean() < 0.003
 
 
 def test_where_texture_is_everywhere_but_in_a_corner() -> None:
@@ -59,6 +59,14 @@ def test_noise_that_black_and_white_have_cut(name: str, dtype: type) -> None:
     image = np.where(page > 150, 255, page // 2) if name == "white page" else np.pad(camera, ((300, 300), (0, 0)))
     noisy = np.clip(with_noise(image, 15), 0, 1)
     assert noise_level(noisy if dtype == np.float32 else np.rint(noisy * 255).astype(dtype)) == pytest.approx(15, 0.1)
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize(("sigma", "error"), [(5, 0.5), (25, 1.5), (50, 2), (75, 9)])
+def test_photographs_of_eight_bits(name: str, sigma: float, error: float) -> None:
+    """Strong noise reaches black and white everywhere, and is cut there."""
+    noisy = np.rint(255 * np.clip(with_noise(PHOTOGRAPHS[name], sigma), 0, 1)).astype(np.uint8)
+    assert abs(noise_level(noisy) - sigma) < error
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64", "float16"])
