@@ -107,8 +107,8 @@ def main() -> int:
         height, width = image.shape[:2]
         shares.append(f"{estimate_of_denoising(image, aware):.0%} (`{entry}-aware`, {width}×{height})")
     note = (
-        "The levels on the 0–255 scale, of noise that is not clipped, or of images of 8 bits; below, PSNR in dB, mean "
-        f"and lowest of the images, of {' and '.join(f'`{entry}`' for entry in SETS.values())} and of their aware ones. "
+        "The levels on the 0–255 scale, of noise that is not clipped, or of images of 8 bits; below, PSNR in dB, "
+        f"mean and lowest, of {' and '.join(f'`{entry}`' for entry in SETS.values())} and of their aware ones. "
         f"The estimate takes, beside denoising with 2 threads, {' and '.join(shares)} of its time, in this run. "
         "Measured by `python scripts/noise_level_error.py`, which writes these tables."
     )
