@@ -34,7 +34,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--model", metavar="NAME", help="name of an entry (zoo list), or its folder (default: by the picture's colour)"
     )
-    parser.add_argument("--sigma", type=sigma, metavar="N", help="noise level from 0 to 255, for models that take it")
+    parser.add_argument(
+        "--sigma", type=sigma, metavar="N", help="noise level from 0 to 255, or auto, for models that take it"
+    )
     parser.add_argument(
         "--strength", type=number(0, 1), default=1.0, metavar="S", help="share of the noise to take away, 0 to 1 (1)"
     )
