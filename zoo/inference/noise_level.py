@@ -15,8 +15,8 @@ MEDIAN_OF_NORMAL = 0.6744897501960817  # of |x|, x normal with deviation 1
 SMALLEST = 8  # pixels in height and width, below which nothing is said
 PATCH = 6
 # Patches of all channels looked at, at most: more bring no precision, but take time and memory. So for a channel's
-# pixels.
-MOST_PATCHES, MOST_PIXELS = 60_000, 4_000_000
+# pixels, and its wavelet coefficients.
+MOST_PATCHES, MOST_PIXELS, MOST_COEFFICIENTS = 60_000, 4_000_000, 200_000
 # Patches without a black or white pixel that are enough to leave the others out.
 ENOUGH_PATCHES = 400
 # Where noise was cut at black and white (this share of the pixels, or more), all patches count around which the mean
@@ -103,8 +103,9 @@ def _estimate(plane: np.ndarray, left_out: np.ndarray, step: int) -> float | Non
 
 
 def _by_wavelets(plane: np.ndarray) -> float:
-    for _ in range(2):  # down the columns, then along the rows
-        plane = (np.lib.stride_tricks.sliding_window_view(plane, len(WAVELET), axis=0) @ WAVELET).T
+    every = max(1, plane.size // MOST_COEFFICIENTS)
+    for step in (every, 1):  # down the columns, of which some rows are enough, then along the rows
+        plane = (np.lib.stride_tricks.sliding_window_view(plane, len(WAVELET), axis=0)[::step] @ WAVELET).T
     return float(np.median(np.abs(plane[np.isfinite(plane)]))) / MEDIAN_OF_NORMAL
 
 
@@ -135,8 +136,9 @@ def _by_patches(plane: np.ndarray, textures: np.ndarray, step: int) -> float:
     rows, columns = np.unravel_index(order, textures.shape)
     corners = step * (rows * plane.shape[1] + columns)
     inside = np.add.outer(np.arange(PATCH) * plane.shape[1], np.arange(PATCH)).ravel()
-    pixels = (plane - np.nanmean(plane)).astype(np.float64).ravel()  # the mean only costs digits
-    groups = pixels[np.add.outer(corners, inside)].reshape(GROUPS, size, -1)
+    patches = plane.ravel()[np.add.outer(corners, inside)].astype(np.float64)
+    patches -= patches.mean()  # it only costs digits
+    groups = patches.reshape(GROUPS, size, -1)
     # What the covariance of the first n groups is made of, for each n: once, as it takes most of the time.
     sums = groups.sum(axis=1).cumsum(axis=0)
     squares = (groups.transpose(0, 2, 1) @ groups).cumsum(axis=0)
