@@ -84,9 +84,9 @@ def _plane(plane: np.ndarray, white: int, most: int) -> float:
     padded = np.pad(plane, AROUND // 2, mode="edge")
     means = _sums(padded, AROUND, AROUND) / AROUND**2
     inside = np.minimum(means, white - means)
-    most = np.quantile(inside, 1 - LEAST_MIDDLE)
+    widest = np.quantile(inside, 1 - LEAST_MIDDLE)
     for _ in range(2):
-        before, cut = cut, inside <= min(MARGIN * level, most)
+        before, cut = cut, inside <= min(MARGIN * level, widest)
         if (cut != before).mean() < FEW:
             break
         level = max(level, _estimate(plane, cut, step) or 0.0)
