@@ -18,6 +18,7 @@ KINDS = {
     "camera": "a sensor's photon and read noise",
     "bayer": "a sensor's photon and read noise behind a Bayer mosaic",
     "jpeg": "JPEG compression",
+    "bits": "rounding, and cutting at black and white",
 }
 HOW = (
     "Noise is added to the float image and not clipped; images are taken whole; PSNR is over the full frame of the "

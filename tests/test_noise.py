@@ -110,6 +110,32 @@ def test_jpeg_loses_about_as_much_in_both_samplers(name):
     assert noise.sample(clean[..., :1], rng).shape == (128, 128, 1)
 
 
+@pytest.mark.parametrize("depth", [1, 4, 8, 16])
+def test_bits_cut_and_round_in_both_samplers(depth):
+    steps = 2**depth - 1
+    image = np.linspace(-0.5, 1.5, 64 * 64, dtype=np.float32).reshape(64, 64, 1)
+    noise = noise_from_name(f"bits:{depth}")
+    ours = noise.sample(image, np.random.default_rng(0))
+    theirs, level = corrupt(noise, tf.constant(image)[None], tf.constant([0, 1], tf.int64))
+    np.testing.assert_allclose(ours, theirs[0], atol=1e-7)
+    assert np.asarray(level) == 0
+    assert (ours.min(), ours.max()) == (0, 1)
+    np.testing.assert_allclose(ours * steps, np.round(ours * steps), atol=0.01)
+    assert np.abs(ours - np.clip(image, 0, 1)).max() <= 0.501 / steps
+
+
+def test_a_noisy_picture_in_8_bits_is_what_its_file_holds(tmp_path):
+    from PIL import Image
+
+    clean = np.full((32, 32, 3), 0.03, np.float32)
+    noisy = noise_from_name("gaussian:25").sample(clean, np.random.default_rng(0))
+    Image.fromarray(np.round(np.clip(noisy, 0, 1) * 255).astype(np.uint8)).save(tmp_path / "noisy.png")
+    held = np.asarray(Image.open(tmp_path / "noisy.png")).astype(np.float32) / 255
+    ours = noise_from_name("gaussian:25+bits:8").sample(clean, np.random.default_rng(0))
+    np.testing.assert_allclose(ours, held, atol=1e-7)
+    assert ours.mean() > clean.mean() + 0.02  # cut noise makes black lighter
+
+
 @pytest.mark.parametrize("sampler", ["numpy", "tensorflow"])
 def test_bayer_noise_is_that_of_the_sensor_interpolated(sampler):
     """By theory: where a colour was measured its noise is whole, between two pixels half, between four a quarter."""
@@ -164,7 +190,14 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(name):
 
 @pytest.mark.parametrize(
     "name",
-    [*THEORY, "gaussian:0-5?", "jpeg:40-95", "camera:0-20,0-5+jpeg:70", "poisson:1-100+saltpepper:2.5+blocks:0-25"],
+    [
+        *THEORY,
+        "gaussian:0-5?",
+        "gaussian:0-55+bits:8?",
+        "jpeg:40-95",
+        "camera:0-20,0-5+jpeg:70",
+        "poisson:1-100+saltpepper:2.5+blocks:0-25",
+    ],
 )
 def test_a_name_names_its_noise(name):
     assert noise_from_name(name).name == name
@@ -179,7 +212,7 @@ def test_every_kind_has_a_sampler_for_training(kind):
 @pytest.mark.parametrize(
     "name",
     ["", "gauss:25", "gaussian", "gaussian:", "gaussian:x", "gaussian:30-10", "gaussian:256", "gaussian:-5", "camera:5",
-     "gaussian:1,2", "saltpepper:101", "poisson:0", "gaussian:25+", "jpeg:0", "?", "gaussian:25??x"],
+     "gaussian:1,2", "saltpepper:101", "poisson:0", "gaussian:25+", "jpeg:0", "bits:17", "?", "gaussian:25??x"],
 )  # fmt: skip
 def test_a_wrong_name_is_refused_in_one_line_that_says_what_was_expected(name):
     with pytest.raises(UsageError, match=r"^[^\n]*expected[^\n]*$"):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zoo.inference.denoiser import Denoiser, load
     from zoo.noise import (
         Bayer,
+        Bits,
         Blocks,
         Camera,
         Gaussian,
@@ -50,7 +51,7 @@ _PUBLIC = {
     "Denoiser": ("zoo.inference.denoiser", "Denoiser"),
     **{
         kind: ("zoo.noise", kind)
-        for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Bayer", "Jpeg")
+        for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Bayer", "Jpeg", "Bits")
     },
     "Mixture": ("zoo.noise", "Mixture"),
     "Sometimes": ("zoo.noise", "Sometimes"),
@@ -68,6 +69,7 @@ _PUBLIC = {
 __all__ = [
     "Augment",
     "Bayer",
+    "Bits",
     "Blocks",
     "Camera",
     "Denoiser",

@@ -223,6 +223,22 @@ class Jpeg(Noise):
 
 
 @dataclass(frozen=True)
+class Bits(Noise):
+    """What a picture loses that is kept in so many bits per channel: beyond black and white it is cut, and rounded.
+
+    Behind noise, that is how nearly all noisy pictures come: cut noise makes black lighter and white darker.
+    """
+
+    depth: Level
+    kind = "bits"
+    bounds = {"depth": (1, 16)}
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        white = 2 ** round(number(self.depth)) - 1
+        return np.round(np.clip(image, 0, 1) * white) / np.float32(white)
+
+
+@dataclass(frozen=True)
 class Mixture(Noise):
     """Several kinds of noise, one after another."""
 
@@ -276,7 +292,7 @@ class Sometimes(Noise):
         return self.draw(rng).apply(image, rng)
 
 
-KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Bayer, Jpeg)}
+KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Bayer, Jpeg, Bits)}
 LEVEL = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 

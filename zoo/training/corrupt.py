@@ -16,6 +16,7 @@ import tensorflow as tf
 from zoo.errors import UsageError
 from zoo.noise import (
     Bayer,
+    Bits,
     Blocks,
     Camera,
     Gaussian,
@@ -184,6 +185,12 @@ def _(noise: Jpeg, clean: Any, seed: Any) -> tuple[Any, Any]:
         return tf.cast(tf.image.adjust_jpeg_quality(pixels, item[1]), tf.float32) / 255
 
     return tf.map_fn(compress, (clean, quality), fn_output_signature=tf.float32), none(clean)
+
+
+@corrupt.register
+def _(noise: Bits, clean: Any, seed: Any) -> tuple[Any, Any]:
+    white = tf.pow(2.0, tf.round(draw_level(noise.depth, clean, seed))) - 1
+    return tf.round(tf.clip_by_value(clean, 0, 1) * white) / white, none(clean)
 
 
 @corrupt.register
