@@ -62,7 +62,7 @@ RECIPE = Recipe(
         "the function), gave nothing in 8,000 steps at 2.5e-4 from these weights (0.01 dB less on val/, 0.00 on val/ "
         "shrunk to half and to a third). Patches shrunk without low-pass filtering before, as long: 1.0 and 2.9 dB "
         "(sigma 25 and 5) on the fabric that is taken for noise, but 0.06 to 0.22 dB less in the mean at 25. Nor did "
-        "two later trials, from the ninth stage's weights, teach it the level, though an estimate from the 96×96 "
+        "two later trials, from the tenth stage's weights, teach it the level, though an estimate from the 96×96 "
         "pixels around (zoo/inference/noise_level.py) serves the told network nearly as well as the truth (0.127 of "
         "0.150 dB on val/ shrunk to half). With that network as a teacher, its answer nine tenths of the target "
         "(7,000 steps at 5e-4), 0.02 dB less on val/, where as many steps toward the clean pictures lost 0.03. With a "
