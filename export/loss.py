@@ -14,7 +14,7 @@ from zoo.errors import InputError, MissingExtraError
 from zoo.evaluation import psnr
 from zoo.inference.files import read_image
 from zoo.inference.pictures import as_float, is_picture
-from zoo.noise import Gaussian, Noise, ends, number
+from zoo.noise import Gaussian, Noise, ends
 
 LIMIT = 0.10  # dB
 LEVELS = (15.0, 25.0, 50.0)
@@ -100,8 +100,7 @@ def worst(losses: Sequence[Loss]) -> float:
 
 def _noisy(clean: np.ndarray, noise: Noise, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     drawn = noise.draw(rng)
-    level = number(drawn.sigma) if isinstance(drawn, Gaussian) else 25.0
-    return drawn.apply(clean, rng).astype(np.float32)[np.newaxis], level
+    return drawn.apply(clean, rng).astype(np.float32)[np.newaxis], drawn.deviation()
 
 
 def _shipped() -> Iterator[np.ndarray]:

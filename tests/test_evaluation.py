@@ -176,7 +176,8 @@ def test_told_level_arrives_on_the_image_s_scale(tmp_path: Path) -> None:
     body = f"{LEVEL} z = Sub (image, image) denoised = Add (z, level)"
     model = ours(tmp_path, body, sigma=True)
     black = [np.zeros((16, 16), np.uint8)]
-    assert evaluate(model, black, "gaussian:51").psnr == pytest.approx(20 * math.log10(5), abs=1e-4)
+    for noise in ("gaussian:51", "gaussian:51+bits:8"):
+        assert evaluate(model, black, noise).psnr == pytest.approx(20 * math.log10(5), abs=1e-4)
     # From a range each image draws its own level, and the model is told that.
     levels = [score.psnr for _, score in evaluate_each(model, black * 3, "gaussian:10-100")]
     assert len(set(levels)) == 3 and all(20 * math.log10(2.55) < level < 20 * math.log10(25.5) for level in levels)

@@ -177,6 +177,27 @@ def test_the_level_that_training_hands_on_is_the_level_drawn():
     assert 16 < has.sum() < 48 and (noisy.numpy().any(axis=(1, 2, 3)) == has).all()
 
 
+@pytest.mark.parametrize("name", ["gaussian:0-55+bits:8?", "gaussian:0-40+gaussian:0-55?+bits:8"])
+@pytest.mark.parametrize("sampler", ["numpy", "tensorflow"])
+def test_the_level_of_a_mixture_is_that_of_all_its_gaussian_noise(sampler, name):
+    clean, noise = np.full((16, 64, 64, 1), 0.5, np.float32), noise_from_name(name)
+    if sampler == "numpy":
+        drawn = [noise.draw(np.random.default_rng(i)) for i in range(16)]
+        noisy = np.stack([d.apply(c, np.random.default_rng(0)) for d, c in zip(drawn, clean, strict=True)])
+        sigma = np.array([[d.deviation() / 255] for d in drawn])
+    else:
+        noisy, sigma = (x.numpy() for x in corrupt(noise, tf.constant(clean), tf.constant([0, 1], tf.int64)))
+    measured = (noisy - clean).std(axis=(1, 2, 3))
+    uncut = sigma[:, 0] < 40 / 255
+    assert uncut.sum() >= 4 and np.ptp(sigma) > 0.05
+    np.testing.assert_allclose(measured[uncut], sigma[uncut, 0], rtol=0.05, atol=0.001)
+
+
+def test_which_noise_has_a_level():
+    assert all(noise_from_name(n).has_level for n in ("gaussian:25", "gaussian:0-55?", "gaussian:0-55+bits:8?"))
+    assert not any(noise_from_name(n).has_level for n in ("bits:8", "poisson:5", "gaussian:25+jpeg:80", "camera:5,5"))
+
+
 @pytest.mark.parametrize("name", THEORY)
 def test_a_seed_gives_the_same_picture_and_another_seed_another(name):
     image = np.full((32, 32, 3), GRAY, np.float32)

@@ -23,7 +23,7 @@ from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.files import FORMATS, read_image
 from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
-from zoo.noise import Gaussian, Noise, noise_from_name
+from zoo.noise import Noise, noise_from_name
 
 if TYPE_CHECKING:
     import keras
@@ -90,20 +90,23 @@ def evaluate_each(
         The file's path in the folder (or the image's number) and its score.
 
     Raises:
-        UsageError: An unknown model or noise, or a model that takes the noise level, with noise that is not Gaussian.
+        UsageError: An unknown model or noise, or a model that takes the noise level, with noise that has none.
         InputError: No images, one that cannot be read, or a gray one for a colour model.
     """
     noise = noise_from_name(noise) if isinstance(noise, str) else noise
     sources, model = _sources(images), _model(name_or_model)
-    if model.takes_sigma and not isinstance(noise, Gaussian):
-        raise UsageError(f"noise {noise.name!r} for a model that takes the noise level; expected such as gaussian:25")
+    if model.takes_sigma and not noise.has_level:
+        raise UsageError(
+            f"noise {noise.name!r} for a model that takes the noise level; expected such as gaussian:25 or "
+            "gaussian:25+bits:8"
+        )
     steps = track(sources, noise.name, console=Console(stderr=True), transient=True, disable=not progress)
     for i, (name, source) in enumerate(steps):
         clean = _clean(name, source, model.channels)
         rng = np.random.default_rng([seed, i])
         drawn = noise.draw(rng)
         noisy = drawn.apply(clean, rng)
-        output = model.run(noisy, drawn.sigma if isinstance(drawn, Gaussian) else None)
+        output = model.run(noisy, drawn.deviation())
         if output.shape != clean.shape or not np.isfinite(output).all():
             raise ZooError(
                 f"the model made values of shape {output.shape} of {name} of shape {clean.shape}, "

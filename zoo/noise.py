@@ -53,6 +53,16 @@ class Noise(ABC):
         """The kinds of noise in it, in order."""
         return (self.kind,)
 
+    @property
+    def has_level(self) -> bool:
+        """Whether one number says how strong it is, as a model that takes the noise level wants to be told: white
+        Gaussian noise, in a picture that may be cut and rounded behind it."""
+        return "gaussian" in self.kinds and set(self.kinds) <= {"gaussian", "bits"}
+
+    def deviation(self) -> float:
+        """Standard deviation of the white Gaussian noise in it on the 0–255 scale, once each level is a number."""
+        return 0.0
+
     def draw(self, rng: np.random.Generator) -> Noise:
         """This noise at one level: a number drawn from each range, evenly (or evenly on the logarithm)."""
         return replace(self, **{name: self._level(getattr(self, name), rng) for name in self.bounds})
@@ -99,6 +109,9 @@ class Gaussian(Noise):
     sigma: Level
     kind = "gaussian"
     bounds = {"sigma": (0, 255)}
+
+    def deviation(self) -> float:
+        return number(self.sigma)
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return image + np.float32(number(self.sigma) / 255) * rng.standard_normal(image.shape, dtype=np.float32)
@@ -253,6 +266,9 @@ class Mixture(Noise):
     @property
     def kinds(self) -> tuple[str, ...]:
         return tuple(kind for part in self.parts for kind in part.kinds)
+
+    def deviation(self) -> float:
+        return math.hypot(*(part.deviation() for part in self.parts))
 
     def draw(self, rng: np.random.Generator) -> Noise:
         return replace(self, parts=tuple(part.draw(rng) for part in self.parts))

@@ -10,6 +10,7 @@ from skimage import data as photographs
 
 import zoo
 from zoo.errors import InputError, UsageError
+from zoo.noise import noise_from_name
 from zoo.training import sources
 from zoo.training.data import Augment, augment, batches, hold_out, validation_pairs
 from zoo.training.neighbors import neighbor_pairs
@@ -212,6 +213,8 @@ def test_validation_pairs_are_fixed_and_noisy():
     noisy, clean, sigma = a
     assert noisy.shape == clean.shape == (4, 32, 32, 1)
     np.testing.assert_allclose((noisy - clean).std(axis=(1, 2, 3)), sigma[:, 0], rtol=0.1)
+    _, _, told = validation_pairs(images, noise_from_name(f"{NOISE.name}+bits:16"), seed=0, side=32, most=4)
+    np.testing.assert_array_equal(told, sigma)
 
 
 def test_a_tenth_is_held_out_and_nothing_is_in_both():

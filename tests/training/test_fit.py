@@ -177,10 +177,12 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(short_rounds, tmp_p
 
 
 def test_a_model_that_takes_the_level_is_told_it(short_rounds):
-    history = zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": "gaussian:0-55"})
-    assert history.steps == 10
-    with pytest.raises(UsageError, match="gaussian"):
-        zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": "poisson:10"})
+    for noise in ("gaussian:0-55", "gaussian:0-55+bits:8?"):
+        history = zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": noise})
+        assert history.steps == 10
+    for noise in ("poisson:10", "gaussian:0-55+jpeg:80"):
+        with pytest.raises(UsageError, match="expected such as gaussian:0-55 or"):
+            zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": noise})
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw", "muon"])

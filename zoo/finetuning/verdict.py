@@ -17,7 +17,7 @@ from zoo.evaluation import psnr, ssim
 from zoo.finetuning.survey import Item
 from zoo.inference.compare import sheet
 from zoo.inference.pictures import as_float
-from zoo.noise import Gaussian, Noise, noise_from_name, number
+from zoo.noise import Gaussian, Noise, noise_from_name
 from zoo.pretrained import Pretrained
 from zoo.training.neighbors import neighbor_pairs
 
@@ -85,8 +85,7 @@ def case(item: Item, noise: Noise | None, seed: int, i: int) -> Case:
     if np.array_equal(noisy, image):  # noise that is only there sometimes, and was not: nothing to judge
         drawn = noise.middle()
         noisy = drawn.apply(image, rng)
-    level = number(drawn.sigma) / 255 if isinstance(drawn, Gaussian) else 0.0
-    return noisy, image, level
+    return noisy, image, drawn.deviation() / 255
 
 
 def judge(
@@ -154,8 +153,8 @@ def _harm(model: keras.Model, entry: Pretrained) -> float:
         image = image.mean(axis=-1, keepdims=True) if entry.channels == 1 else image
         rng = np.random.default_rng(i)
         drawn = noise.draw(rng)
-        level = number(drawn.sigma) / 255 if isinstance(drawn, Gaussian) else 0.0
-        values.append(psnr(image, np.clip(_run(model, drawn.apply(image, rng), level), 0, 1)))
+        noisy = drawn.apply(image, rng)
+        values.append(psnr(image, np.clip(_run(model, noisy, drawn.deviation() / 255), 0, 1)))
     return float(np.mean(values))
 
 

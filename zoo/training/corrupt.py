@@ -75,8 +75,8 @@ def corrupt(noise: Noise, clean: Any, seed: Any) -> tuple[Any, Any]:
         seed: int (2,): the same seed gives the same batch.
 
     Returns:
-        The noisy batch, not clipped, and the level that was drawn (n, 1): for Gaussian noise its standard deviation on
-        the image's scale, else zeros.
+        The noisy batch, not clipped, and the level that was drawn (n, 1): the standard deviation of the Gaussian noise
+        in it (:meth:`zoo.noise.Noise.deviation`), on the image's scale.
     """
     raise UsageError(f"noise {noise!r} has no sampler for training; expected one registered in zoo/training/corrupt.py")
 
@@ -195,10 +195,11 @@ def _(noise: Bits, clean: Any, seed: Any) -> tuple[Any, Any]:
 
 @corrupt.register
 def _(noise: Mixture, clean: Any, seed: Any) -> tuple[Any, Any]:
-    noisy = clean
+    noisy, variance = clean, none(clean)
     for part, key in zip(noise.parts, split(seed, len(noise.parts)), strict=True):
-        noisy, _ = corrupt(part, noisy, key)
-    return noisy, none(clean)
+        noisy, level = corrupt(part, noisy, key)
+        variance += tf.square(level)
+    return noisy, tf.sqrt(variance)
 
 
 @corrupt.register

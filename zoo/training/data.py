@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import UsageError
-from zoo.noise import Gaussian, Noise, number
+from zoo.noise import Noise
 from zoo.training.corrupt import LayerNoise, corrupt
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
@@ -174,7 +174,7 @@ def validation_pairs(
         else:
             drawn, image = _some_noise(noise, crop, seed, i)
             noisy.append(image)
-            sigma.append([number(drawn.sigma) / 255 if isinstance(drawn, Gaussian) else 0.0])
+            sigma.append([drawn.deviation() / 255])
     if self_supervised:
         pairs = neighbor_pairs(tf.constant(np.stack(clean)), tf.constant([seed, 0], tf.int64))
         return pairs[0].numpy(), pairs[1].numpy(), np.zeros((len(chosen), 1), np.float32)

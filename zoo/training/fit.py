@@ -94,8 +94,11 @@ def fit(
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
     noise = None if noise is None else as_noise(noise)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
-    if takes_sigma and (noise is None or noise.kinds != ("gaussian",)):
-        raise UsageError(f"the model takes a noise level, and the noise is {noise!r}; expected gaussian noise")
+    if takes_sigma and (noise is None or not noise.has_level):
+        raise UsageError(
+            f"the model takes the noise level, and the noise is {noise and noise.name}; expected such as gaussian:0-55 "
+            "or gaussian:0-55+bits:8"
+        )
     devices = Devices(model)
     if batch % devices.replicas:
         raise UsageError(f"batch={batch} on {devices.replicas} devices; expected a multiple of {devices.replicas}")
