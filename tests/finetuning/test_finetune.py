@@ -18,7 +18,6 @@ from skimage import data as photographs
 
 import export
 import zoo
-import zoo.finetuning.finetune
 from zoo.cli import main
 from zoo.errors import InputError, UsageError
 from zoo.finetuning.survey import Item, split, survey
@@ -149,7 +148,7 @@ def test_what_is_frozen_stays(
 def test_a_steplength_is_found(
     parent: Path, pictures: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo.finetuning.finetune, "RATES", (1e-9, 1e-3, 10.0))
+    monkeypatch.setattr("zoo.finetuning.range_test.RATES", (1e-9, 1e-3, 10.0))
     said: list[str] = []
     pairs = (pictures["noisy"], pictures["clean"])
     tune(parent, tmp_path / "mine", pairs=pairs, learning_rate=None, steps=20, say=said.append)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,9 +16,10 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
-from zoo.errors import DivergenceError, MissingExtraError, UsageError
+from zoo.errors import MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_rate, place, remember, run_folder
+from zoo.finetuning.range_test import range_test
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
 from zoo.noise import Noise
@@ -39,8 +39,6 @@ FROZEN: dict[str, tuple[str, ...]] = {
     "encoder": ("encoder_", "code"),
     "all-but-head": ("encoder_", "code", "decoder_"),
 }
-# Steplengths that the range test tries, and the share of the budget that each may take.
-RATES, RATE_SHARE, RATE_STEPS = (1e-4, 3e-4, 1e-3), 0.04, 20
 
 
 def finetune(
@@ -176,31 +174,6 @@ def look(
     """Look at somebody's images: see :func:`zoo.finetuning.survey.survey`."""
     smallest = max(2 * patch if kind == "noisy" else patch, WINDOW)
     return survey(kind, folders, channels=entry.channels, smallest=smallest, progress=progress)
-
-
-def range_test(
-    model: keras.Model,
-    data: tuple[Any, Any],
-    options: dict[str, Any],
-    budget: dict[str, Any],
-) -> float:
-    """The best of some steplengths: each has a small part of the budget, from the same weights, and is validated.
-
-    (A range test as Smith 2017 has it, "Cyclical Learning Rates", section 3.3, goes up within one run and looks at the
-    training loss, which at this size is noise.)
-    """
-    start, losses = model.get_weights(), {}
-    for rate in RATES:
-        short: dict[str, Any] = {**options, "progress": False, "minutes": RATE_SHARE * (budget["minutes"] or 0)}
-        if budget["steps"]:
-            short |= {"steps": max(RATE_STEPS, round(RATE_SHARE * budget["steps"])), "minutes": None}
-        try:
-            history = fit(model, *data, learning_rate=rate, schedule="cosine", **short)
-            losses[rate] = min(row["validation_loss"] for row in history.rows if row["validation_loss"] is not None)
-        except DivergenceError:
-            losses[rate] = math.inf
-        model.set_weights(start)
-    return min(losses, key=lambda rate: cast(float, losses[rate]))
 
 
 # ---- the images ------------------------------------------------------------------------------------------------------
