@@ -62,7 +62,9 @@ def test_scores_and_table(entry: Path, tmp_path: Path, monkeypatch: pytest.Monke
         assert "old" not in text and text.count("| `mine` |") == 2
     scores = zoo.describe(entry).scores
     assert [(row["set"], row["noise"]) for row in scores] == [
-        (name, f"gaussian:{level}") for name in ("Set12", "BSD68") for level in (0, 15, 25, 50)
+        (name, f"gaussian:{level}")
+        for name in ("Set12", "BSD68")
+        for level in (0, 15, 25, 50, "25+bits:8", "50+bits:8")
     ]
     wanted = zoo.evaluate(zoo.load(entry), tmp_path / "test" / "Set12", "gaussian:25")
     assert scores[2] == {"set": "Set12", "noise": "gaussian:25", **wanted.row()}
@@ -99,7 +101,7 @@ def test_eight_bits(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert row["int8"] == pytest.approx(
             zoo.evaluate(tmp_path / "int8.onnx", tmp_path / "test" / row["set"], row["noise"]).psnr, abs=1e-4
         )
-    assert len(found.int8["loss"]) == 6 and found.int8["speed"]["times"] > 0
+    assert len(found.int8["loss"]) == 10 and found.int8["speed"]["times"] > 0
     assert found.int8["bytes"] == (tmp_path / "int8.onnx").stat().st_size
     assert "## In 8 bits" in (entry / "card.md").read_text(encoding="utf-8")
 
