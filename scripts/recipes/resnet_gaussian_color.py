@@ -19,6 +19,7 @@ RECIPE = Recipe(
         {"minutes": 60, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
         {"minutes": 60, "learning_rate": 1e-3, "seed": 11, **FINE_TEXTURE},
         {"minutes": 20, "learning_rate": 3e-4, "seed": 13, **AS_PICTURES},
+        {"minutes": 45, "learning_rate": 1e-3, "seed": 14, **AS_PICTURES},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

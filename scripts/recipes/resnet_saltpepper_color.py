@@ -14,6 +14,7 @@ RECIPE = other_noise(
         {"minutes": 25, "seed": 9},
         {"minutes": 12, "seed": 10, **TEXTURE},
         {"minutes": 14, "seed": 11, **FINE_TEXTURE},
+        {"minutes": 20, "seed": 12, **FINE_TEXTURE},
     ),
 )
 

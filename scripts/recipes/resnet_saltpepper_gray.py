@@ -15,6 +15,7 @@ RECIPE = other_noise(
         {"minutes": 25, "seed": 8},
         {"minutes": 12, "seed": 9, **TEXTURE},
         {"minutes": 14, "seed": 10, **FINE_TEXTURE},
+        {"minutes": 20, "seed": 11, **FINE_TEXTURE},
     ),
 )
 
