@@ -6,7 +6,7 @@ The last stage (patches shrunk to down to a quarter, 90,905 steps) was worth 0.0
 0.07 on val/ shrunk to half and to a third (sigma 25).
 """
 
-from train_entry import AS_PICTURES, EVERYDAY, FINE_TEXTURE, PATCHES, SHRUNK, TEXTURE, Recipe, train_entry
+from train_entry import EVERYDAY, FINE_TEXTURE, PATCHES, SHRUNK, TEXTURE, Recipe, train_entry
 
 RECIPE = Recipe(
     name="resnet-gaussian-color-tiny",
@@ -18,7 +18,6 @@ RECIPE = Recipe(
         {"minutes": 33, "seed": 1, "augment": SHRUNK},
         {"minutes": 16, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
         {"minutes": 30, "learning_rate": 1e-3, "seed": 9, **FINE_TEXTURE},
-        {"minutes": 25, "learning_rate": 1e-3, "seed": 10, **AS_PICTURES},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

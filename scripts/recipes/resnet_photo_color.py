@@ -10,16 +10,13 @@ The stage for texture was worth 0.2 dB on val/ on a sensor's noise, with JPEG an
 JPEG of quality 75.
 """
 
-from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
+from train_entry import TEXTURE, other_noise, train_entry
 
 RECIPE = other_noise(
     3,
     "bayer:0-40,0-25?+gaussian:0-30?+jpeg:60-100?",
     minutes=40,
-    finish=(
-        {"minutes": 28, "seed": 8, **TEXTURE},
-        {"minutes": 25, "seed": 9, **FINE_TEXTURE},
-    ),
+    finish=({"minutes": 28, "seed": 8, **TEXTURE},),
 )
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 python scripts/recipes/resnet_saltpepper_gray.py --data DATA
 
-The last stage was worth 0.31 and 0.21 dB on val/ (10 and 50 % of the pixels).
+The fifth stage was worth 0.31 and 0.21 dB on val/ (10 and 50 % of the pixels), the last 0.20 and 0.17 on ten pictures
+of it.
 """
 
 from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
