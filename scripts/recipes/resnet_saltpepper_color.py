@@ -1,6 +1,8 @@
 """resnet-saltpepper-color: colour pictures with salt and pepper on 1 to 50 % of the pixels.
 
 python scripts/recipes/resnet_saltpepper_color.py --data DATA
+
+The last stage was worth 0.04 and 0.14 dB on ten pictures of val/ (10 and 50 % of the pixels).
 """
 
 from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
