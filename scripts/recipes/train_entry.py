@@ -26,6 +26,9 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
+    # What each stage's best weights count for in the mean that is published (Wortsman et al. 2022, "Robust
+    # fine-tuning"); the last stage's alone by default.
+    shares: tuple[float, ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture, as large or smaller, whose weights are the start
@@ -160,10 +163,16 @@ def train_entry(recipe: Recipe) -> None:
     runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
     if not runs:
         raise SystemExit(f"no weights in {', '.join(map(str, stages))} yet; train first, up to a validation")
+    shares = recipe.shares if len(runs) == len(stages) else ()  # a mean of all stages, or none
     if args.last:
-        runs = [before, *runs]
+        runs, shares = [before, *runs], shares[-2:]
     model = zoo.build(recipe.architecture, **recipe.config)
-    model.load_weights(runs[-1] / "best.weights.h5")
+    found = []
+    for folder in runs:
+        model.load_weights(folder / "best.weights.h5")
+        found.append(model.get_weights())
+    if shares:
+        model.set_weights([sum(s * w for s, w in zip(shares, each, strict=True)) for each in zip(*found, strict=True)])
     spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
     export.publish(
         model,
@@ -175,6 +184,7 @@ def train_entry(recipe: Recipe) -> None:
             "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
             "fit": recipe.fit,
             **({"finish": list(recipe.finish)} if recipe.finish else {}),
+            **({"shares": list(recipe.shares)} if recipe.shares else {}),
             "augment": recipe.augment,
             "mixed_precision": recipe.mixed_precision,
             "start": recipe.start,
