@@ -15,8 +15,8 @@ RECIPE = Recipe(
     # for it with 0.1 to 0.3 dB on noise. The third started from three quarters of the first and one of the second; it
     # gained 0.2 dB on noise and lost 2.5 dB on clean pictures. The fourth sees them again: by itself 76 dB for 51 (on
     # val/), at 0.17 dB on sigma 15. A quarter of it is worth 2.6 dB, and costs 0.02: from three quarters of the third
-    # and a quarter of the fourth started the fifth, for pictures of 8 bits, where black and white cut the noise. On val/
-    # in 8 bits it was worth 0.33, 0.57 and 1.55 dB at sigma 15, 25 and 50, on noise that is not cut 0.12, 0.07 and
+    # and a quarter of the fourth started the fifth, for pictures of 8 bits, where black and white cut the noise. On
+    # val/ in 8 bits it was worth 0.33, 0.57 and 1.55 dB at sigma 15, 25 and 50, on noise that is not cut 0.12, 0.07 and
     # 0.02; clean pictures lost 0.6 dB, one of scikit-image's 1.0. So the sixth sees clean ones once more, and counts a
     # quarter again: on ten pictures of val/ 2.5 dB on clean ones, and 0.01 to 0.03 lost on noise (0.2 at sigma 5).
     finish=(
