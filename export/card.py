@@ -21,8 +21,9 @@ KINDS = {
     "bits": "rounding, and cutting at black and white",
 }
 HOW = (
-    "Noise is added to the float image and not clipped; images are taken whole; PSNR is over the full frame of the "
-    "clipped output, SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
+    "Noise is added to the float image and not clipped, but where it says `bits`; images are taken whole; PSNR is over "
+    "the full frame of the clipped output, SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures "
+    "stand beside."
 )
 STRIP_FILE = "strip.webp"
 SCORE_COMMAND = "python scripts/score_entries.py"
