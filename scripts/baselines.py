@@ -40,13 +40,14 @@ from zoo.atomic import file_beside
 from zoo.evaluation import psnr
 from zoo.inference.files import read_image
 from zoo.inference.pictures import as_float
-from zoo.noise import Noise, Poisson, noise_from_name, number
+from zoo.noise import Mixture, Noise, Poisson, noise_from_name, number
 
 README = Path(__file__).parents[1] / "README.md"
 KEPT = Path(__file__).with_suffix(".json")
 SIDE, CUTS = 192, 8  # of val/, to choose the setting on
 NOISES = ("gaussian:15", "gaussian:25", "gaussian:50", "poisson:4", "poisson:30", "saltpepper:10", "saltpepper:50")
 NOISES += ("blocks:10", "blocks:25", "gaussian:25+bits:8", "gaussian:50+bits:8")
+NOISES += ("poisson:4+bits:8", "poisson:30+bits:8")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class Picture:
     def sigma(self) -> float:
         """Of Gaussian noise, on the image's scale."""
         return self.noise.deviation() / 255
+
+    @property
+    def peak(self) -> float:
+        """Of photon noise, perhaps with others after it: the photons of a white pixel."""
+        parts = self.noise.parts if isinstance(self.noise, Mixture) else (self.noise,)
+        return next(number(part.peak) for part in parts if isinstance(part, Poisson))
 
 
 Method = Callable[[Picture, Any], np.ndarray]
@@ -95,8 +102,7 @@ def by_total_variation(picture: Picture, strength: float) -> np.ndarray:
 
 
 def by_anscombe_bm3d(picture: Picture, _: Any) -> np.ndarray:
-    assert isinstance(picture.noise, Poisson)
-    peak = number(picture.noise.peak)
+    peak = picture.peak
     stable = 2 * np.sqrt(np.maximum(picture.noisy * peak, 0) + 3 / 8)
     span = float(stable.max()) or 1.0  # BM3D wants about [0, 1]
     run = bm3d.bm3d_rgb if stable.shape[-1] == 3 else bm3d.bm3d

@@ -22,12 +22,14 @@ from zoo.atomic import file_beside
 
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
 # By the kinds of noise that an entry was trained on; one that is not here is measured on its own noise, whose levels
-# are drawn per image. Clean input too: a denoiser should leave a clean picture alone. Gaussian noise as the literature
-# has it, which black and white do not cut, and as it is in pictures of 8 bits, which is what people have.
+# are drawn per image. Clean input too: a denoiser should leave a clean picture alone. Gaussian and photon noise
+# as the literature has them, which black and white do not cut, and as they are in pictures of 8 bits, which is what
+# people have.
 CLEAN = "gaussian:0"
 NOISES = {
     ("gaussian",): ("gaussian:15", "gaussian:25", "gaussian:50", "gaussian:25+bits:8", "gaussian:50+bits:8"),
-    ("poisson",): ("poisson:1", "poisson:4", "poisson:10", "poisson:30", "poisson:100"),
+    ("poisson",): ("poisson:1", "poisson:4", "poisson:10", "poisson:30", "poisson:100")
+    + ("poisson:4+bits:8", "poisson:30+bits:8"),
     ("saltpepper",): ("saltpepper:10", "saltpepper:30", "saltpepper:50"),
     ("blocks",): ("blocks:10", "blocks:25"),
     ("bayer", "gaussian", "jpeg"): ("bayer:20,10", "bayer:20,10+jpeg:85", "jpeg:75", "gaussian:25"),

@@ -86,6 +86,9 @@ TEXTURE: dict[str, Any] = {"loss": "rmse", "patch": 128, "batch": 2, "revive": T
 FINE_TEXTURE: dict[str, Any] = {**TEXTURE, "augment": SHRUNK_MORE}
 # Every second patch as pictures come: in 8 bits, where black and white cut the noise.
 AS_PICTURES: dict[str, Any] = {**FINE_TEXTURE, "noise": "gaussian:0-55+bits:8?"}
+# For lost pixels of what may be drawn or written, black on white: by photographs alone a network learns that whatever
+# is black or white is lost, and blurs print.
+WITH_DRAWINGS: dict[str, Any] = {**FINE_TEXTURE, "augment": {**SHRUNK_MORE, "contrast": 30}}
 
 
 def other_noise(channels: int, noise: str, *, finish: tuple[dict[str, Any], ...] = (), **changes: Any) -> Recipe:

@@ -145,6 +145,30 @@ def test_clean_patches_keep_their_range_and_noise_leads_beyond_it():
     assert all(a.max() == 1.5 and b.max() == 1 for a, b in pairs)
 
 
+def test_contrast_makes_a_quarter_of_the_patches_as_if_drawn():
+    """Black and white in places, of a picture that has neither."""
+    gray = np.random.default_rng(0).uniform(0.3, 0.6, (64, 64)).astype(np.float32)
+    augmentation = Augment(flip=False, transpose=False, rescale=1, brightness=0, contrast=50)
+    pipeline = batches(open_images([gray], 1), NOISE, batch=64, patch=16, seed=0, augmentation=augmentation)
+    spans = np.array([np.ptp(patch) for _, clean in first(pipeline, 8) for patch in clean])
+    assert spans.max() == 1
+    assert (spans > 0.31).mean() == pytest.approx(0.25, abs=0.08)
+    clean = np.concatenate([clean for _, clean in first(pipeline, 8)])
+    assert clean.min() == 0 and clean.max() == 1
+
+
+def test_contrast_is_refused_where_it_would_change_the_noise_that_images_bring():
+    images = open_images((pictures(), [picture // 2 for picture in pictures()]), 3)
+    with pytest.raises(UsageError, match="contrast=2 would change the noise"):
+        batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(contrast=2))
+
+
+def test_augmentation_is_bounded():
+    for wrong in ({"rescale": 5}, {"brightness": -0.1}, {"contrast": 0.5}, {"contrast": 101}):
+        with pytest.raises(UsageError, match="expected rescale in 1 to 4"):
+            Augment(**wrong)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_depth_is_kept(dtype):
     """As deep as the deepest image, pairs included."""

@@ -28,12 +28,15 @@ class Augment:
     transpose: bool = True
     rescale: float = 1.25  # up to this factor more of the image is shrunk into the patch, for half of the patches
     brightness: float = 0.05  # up to this much is added or taken, on the [0, 1] scale
+    # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
+    # is black on white in places, and photographs seldom are.
+    contrast: float = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.rescale <= 4 or not 0 <= self.brightness <= 0.5:
+        if not 1 <= self.rescale <= 4 or not 0 <= self.brightness <= 0.5 or not 1 <= self.contrast <= 100:
             raise UsageError(
-                f"rescale={self.rescale!r}, brightness={self.brightness!r}; expected rescale in 1 to 4 (1 is none) and "
-                "brightness in 0 to 0.5"
+                f"rescale={self.rescale!r}, brightness={self.brightness!r}, contrast={self.contrast!r}; expected "
+                "rescale in 1 to 4 (1 is none), brightness in 0 to 0.5 and contrast in 1 to 100 (1 is none)"
             )
 
     @classmethod
@@ -80,6 +83,11 @@ def batches(
         raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
     # Without clean images, the network sees half of the pixels in each direction.
     named, patch = ("2·patch", 2 * patch) if self_supervised else ("patch", patch)
+    if augmentation.contrast > 1 and (images.paired or self_supervised):
+        raise UsageError(
+            f"contrast={augmentation.contrast!r} would change the noise too that the images bring; expected 1, or "
+            "clean images"
+        )
     if (small := images.sizes[chosen].min()) < patch:
         raise UsageError(f"an image is only {small} pixels high or wide; expected at least {named}={patch}")
     per_visit, cut = images.cutter()
@@ -133,7 +141,7 @@ def batches(
 
 
 def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
-    """Flips, transposition and brightness, drawn once per call; patches float32 (n, p, p, c) in [0, 1]."""
+    """Flips, transposition, brightness and contrast, drawn once per call; patches float32 (n, p, p, c) in [0, 1]."""
     coin = tf.random.stateless_uniform((4,), seed)
     if augmentation.flip:
         patches = tf.cond(coin[0] < 0.5, lambda: tf.reverse(patches, [1]), lambda: patches)
@@ -142,6 +150,11 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         patches = tf.cond(coin[2] < 0.5, lambda: tf.transpose(patches, (0, 2, 1, 3)), lambda: patches)
     if augmentation.brightness:
         patches += (2 * coin[3] - 1) * augmentation.brightness
+    if augmentation.contrast > 1:
+        coin = tf.random.stateless_uniform((2,), tf.random.fold_in(seed, 1))
+        factor = tf.where(coin[0] < 0.25, augmentation.contrast ** coin[1], 1.0)
+        mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
+        patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
     return patches
 
 
