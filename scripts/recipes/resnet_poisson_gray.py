@@ -1,11 +1,25 @@
 """resnet-poisson-gray: gray pictures with photon noise, peak 1 to 100.
 
 python scripts/recipes/resnet_poisson_gray.py --data DATA
+
+The second stage is for pictures of 8 bits, where white cuts the noise; by itself it lost 3 dB on clean pictures. The
+third sees clean ones, and counts a quarter. Together they were worth 3.0 and 0.7 dB on ten pictures of val/ in 8 bits
+(peak 4 and 30); what it cost is 0.00 to 0.03 dB on noise that is not cut, and nothing on clean pictures.
 """
 
-from train_entry import TEXTURE, other_noise, train_entry
+from train_entry import FINE_TEXTURE, TEXTURE, other_noise, train_entry
 
-RECIPE = other_noise(1, "poisson:1-100", minutes=20, **TEXTURE)
+RECIPE = other_noise(
+    1,
+    "poisson:1-100",
+    minutes=20,
+    finish=(
+        {"minutes": 35, "seed": 5, **FINE_TEXTURE, "noise": "poisson:1-100+bits:8?"},
+        {"minutes": 6, "learning_rate": 2.5e-4, "seed": 6, **FINE_TEXTURE, "noise": "poisson:1-100?+bits:8?"},
+    ),
+    shares=(0.0, 0.75, 0.25),
+    **TEXTURE,
+)
 
 if __name__ == "__main__":
     train_entry(RECIPE)

@@ -86,16 +86,23 @@ TEXTURE: dict[str, Any] = {"loss": "rmse", "patch": 128, "batch": 2, "revive": T
 FINE_TEXTURE: dict[str, Any] = {**TEXTURE, "augment": SHRUNK_MORE}
 # Every second patch as pictures come: in 8 bits, where black and white cut the noise.
 AS_PICTURES: dict[str, Any] = {**FINE_TEXTURE, "noise": "gaussian:0-55+bits:8?"}
-# For lost pixels of what may be drawn or written, black on white: by photographs alone a network learns that whatever
-# is black or white is lost, and blurs print.
+# For salt and pepper on what may be drawn or written, black on white: by photographs alone a network learns that all
+# that is black or white is lost, and blurs print.
 WITH_DRAWINGS: dict[str, Any] = {**FINE_TEXTURE, "augment": {**SHRUNK_MORE, "contrast": 30}}
 
 
-def other_noise(channels: int, noise: str, *, finish: tuple[dict[str, Any], ...] = (), **changes: Any) -> Recipe:
+def other_noise(
+    channels: int,
+    noise: str,
+    *,
+    finish: tuple[dict[str, Any], ...] = (),
+    shares: tuple[float, ...] = (),
+    **changes: Any,
+) -> Recipe:
     """The everyday resnet for another noise, from the weights of the Gaussian one."""
     kind = "photo" if "+" in noise else noise.partition(":")[0]
     name = f"resnet-{kind}-{COLORS[channels]}"
-    return Recipe(name=name, noise=noise, finish=finish, **from_gaussian(channels, **changes))
+    return Recipe(name=name, noise=noise, finish=finish, shares=shares, **from_gaussian(channels, **changes))
 
 
 def from_gaussian(channels: int, *, augment: dict[str, Any] = PATCHES, **changes: Any) -> dict[str, Any]:
