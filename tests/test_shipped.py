@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 import zoo
@@ -68,6 +69,21 @@ def test_a_clean_picture_is_left_alone(name):
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)
     assert psnr(denoise(clean, sigma=0 if denoise.entry.takes_sigma else None), clean) >= 40
+
+
+@pytest.mark.parametrize("name", zoo.list_pretrained(noise="saltpepper"))
+def test_print_is_not_taken_for_salt_and_pepper(name):
+    """Black strokes on white, a pixel thin and thicker, of which photographs have none."""
+    denoise = zoo.load(name)
+    image = Image.new("L", (360, 160), "white")
+    draw, top = ImageDraw.Draw(image), 4
+    for size in (12, 16, 24, 36):
+        draw.text((4, top), "Grumpy wizards make a toxic brew", fill="black", font=ImageFont.load_default(size))
+        top += round(1.4 * size)
+    clean = np.repeat(np.asarray(image, np.float32)[..., None] / 255, denoise.channels, axis=-1)
+    assert psnr(denoise(clean), clean) >= 30
+    noisy = noise_from_name("saltpepper:3").sample(clean, np.random.default_rng(0))
+    assert psnr(denoise(noisy), clean) >= psnr(noisy, clean) + 6
 
 
 @pytest.mark.parametrize("name", zoo.list_pretrained(noise="gaussian"))
