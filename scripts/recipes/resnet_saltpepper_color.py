@@ -6,8 +6,8 @@ The seventh stage was worth 0.04 and 0.14 dB on ten pictures of val/ (10 and 50 
 0.22. But all had learned from photographs that black and white are noise: small black print on white, clean, came out
 at 23 dB, and the black frame that some pictures of Kodak24 have was removed. The ninth, where a quarter of the patches
 are as if drawn, and a quarter are clean, mended that (55 dB) and gained 0.38 dB at 10 %, but lost 0.48 at 50 %; the
-tenth, with as much noise as the earlier ones, won half of that back: against the eighth, on five of these pictures, 0.4 dB more at 10 %
-and 0.2 less at 50 %; print at 34 dB clean, and 29 in place of 22 with noise on 3 % of its pixels.
+tenth, with as much noise as the earlier ones, won half of that back: against the eighth, on five of these pictures, 0.4
+dB more at 10 % and 0.2 less at 50 %; print at 34 dB clean, and 29 in place of 22 with noise on 3 % of its pixels.
 """
 
 from train_entry import FINE_TEXTURE, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
