@@ -142,7 +142,7 @@ def batches(
 
 def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
     """Flips, transposition, brightness and contrast, drawn once per call; patches float32 (n, p, p, c) in [0, 1]."""
-    coin = tf.random.stateless_uniform((4,), seed)
+    coin = tf.random.stateless_uniform((6,), seed)
     if augmentation.flip:
         patches = tf.cond(coin[0] < 0.5, lambda: tf.reverse(patches, [1]), lambda: patches)
         patches = tf.cond(coin[1] < 0.5, lambda: tf.reverse(patches, [2]), lambda: patches)
@@ -151,8 +151,7 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
     if augmentation.brightness:
         patches += (2 * coin[3] - 1) * augmentation.brightness
     if augmentation.contrast > 1:
-        coin = tf.random.stateless_uniform((2,), tf.random.fold_in(seed, 1))
-        factor = tf.where(coin[0] < 0.25, augmentation.contrast ** coin[1], 1.0)
+        factor = tf.where(coin[4] < 0.25, tf.pow(float(augmentation.contrast), coin[5]), 1.0)
         mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
         patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
     return patches
