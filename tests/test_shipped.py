@@ -71,8 +71,8 @@ def test_a_clean_picture_is_left_alone(name):
     assert psnr(denoise(clean, sigma=0 if denoise.entry.takes_sigma else None), clean) >= 40
 
 
-@pytest.mark.parametrize("name", zoo.list_pretrained(noise="saltpepper"))
-def test_print_is_not_taken_for_salt_and_pepper(name):
+@pytest.mark.parametrize("name", [*zoo.list_pretrained(noise="saltpepper"), *zoo.list_pretrained(noise="blocks")])
+def test_print_is_not_taken_for_noise(name):
     """Black strokes on white, a pixel thin and thicker, of which photographs have none."""
     denoise = zoo.load(name)
     image = Image.new("L", (360, 160), "white")
@@ -82,7 +82,7 @@ def test_print_is_not_taken_for_salt_and_pepper(name):
         top += round(1.4 * size)
     clean = np.repeat(np.asarray(image, np.float32)[..., None] / 255, denoise.channels, axis=-1)
     assert psnr(denoise(clean), clean) >= 30
-    noisy = noise_from_name("saltpepper:3").sample(clean, np.random.default_rng(0))
+    noisy = noise_from_name(f"{denoise.entry.noise.partition(':')[0]}:3").sample(clean, np.random.default_rng(0))
     assert psnr(denoise(noisy), clean) >= psnr(noisy, clean) + 6
 
 

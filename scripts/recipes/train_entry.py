@@ -86,8 +86,8 @@ TEXTURE: dict[str, Any] = {"loss": "rmse", "patch": 128, "batch": 2, "revive": T
 FINE_TEXTURE: dict[str, Any] = {**TEXTURE, "augment": SHRUNK_MORE}
 # Every second patch as pictures come: in 8 bits, where black and white cut the noise.
 AS_PICTURES: dict[str, Any] = {**FINE_TEXTURE, "noise": "gaussian:0-55+bits:8?"}
-# For salt and pepper on what may be drawn or written, black on white: by photographs alone a network learns that all
-# that is black or white is lost, and blurs print.
+# For salt and pepper or blocks on what may be drawn or written, black on white: by photographs alone a network learns
+# that what is black (or white, of salt) is lost, and blurs print.
 WITH_DRAWINGS: dict[str, Any] = {**FINE_TEXTURE, "augment": {**SHRUNK_MORE, "contrast": 30}}
 
 
