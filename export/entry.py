@@ -21,7 +21,7 @@ from export.deliver import version
 from export.onnx_file import write_entry_model
 from export.parity import as_float32
 from export.sizes import any_size
-from zoo.architectures import OWN, OWN_FILE, build, own_model
+from zoo.architectures import OWN, OWN_FILE, build, load_keras, own_model
 from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
 from zoo.errors import UsageError
@@ -121,6 +121,24 @@ def measured(entry: Pretrained, **figures: Any) -> Pretrained:
     return entry
 
 
+def exported_again(entry: Pretrained) -> Pretrained:
+    """Write an entry's ONNX file anew from its weights, after a change of a layer or of the export; the rest stays.
+
+    Raises:
+        ParityError: The file would differ from Keras. Nothing is written then.
+    """
+    weights, model = entry.file(WEIGHTS_FILE), load_keras(entry.folder)
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / ONNX_FILE
+        write_entry_model(model, written, onnx_facts(entry), "float16" if _is_halved(weights) else "float32")
+        with file_beside(entry.folder / ONNX_FILE) as temporary:
+            shutil.copyfile(written, temporary)
+    files = {**entry.files, ONNX_FILE: sha256(entry.folder / ONNX_FILE)}
+    entry = dataclasses.replace(entry, files=files)
+    _write(entry)
+    return entry
+
+
 def onnx_facts(entry: Pretrained) -> dict[str, str]:
     """What an exported file says of the entry that it was made from."""
     return _onnx_facts(entry.name, entry.noise, entry.license, entry.training_data, entry.files[WEIGHTS_FILE])
@@ -199,6 +217,16 @@ def _rebuild(
     if not close or not all(np.array_equal(a, b) for a, b in zip(rebuilt.get_weights(), rounded, strict=True)):
         raise UsageError(f"the weights of {model.name!r} came back changed; expected finite {storage} weights")
     return rebuilt
+
+
+def _is_halved(weights: Path) -> bool:
+    """Whether a file of Keras weights keeps them in half precision."""
+    import h5py
+
+    kinds = set()
+    with h5py.File(weights) as file:
+        file.visititems(lambda _, item: kinds.add(item.dtype.type) if isinstance(item, h5py.Dataset) else None)
+    return np.float16 in kinds
 
 
 def _halve(weights: Path) -> None:

@@ -275,14 +275,20 @@ def cropping(graph: Graph, layer: Any, x: str) -> str:
 
 
 def pad_to_multiple(graph: Graph, layer: Any, x: str) -> str:
-    """Edge values below and to the right, up to the next multiple."""
+    """Mirrored below and to the right, up to the next multiple; a side shorter than one has its end repeated."""
     name, size = layer.name, graph.size(x)
     step, less = graph.whole(f"{name}/multiple", layer.multiple), graph.whole(f"{name}/less", layer.multiple - 1)
     cells = graph.node(f"{name}/cells", "Div", graph.node(f"{name}/beyond", "Add", size, less), step)
     missing = graph.node(f"{name}/missing", "Sub", graph.node(f"{name}/padded", "Mul", cells, step), size)
+    short = graph.node(f"{name}/below_one", "Sub", step, size)
+    short = graph.node(f"{name}/short", "Max", short, graph.whole(f"{name}/none", 0))
+    others = graph.whole(f"{name}/before", 0, 0, 0, 0, 0, 0)
     # For all axes: given some of them, ONNX Runtime (1.31) moves a transposition across and mixes them up.
-    pads = graph.node(f"{name}/pads", "Concat", graph.whole(f"{name}/before", 0, 0, 0, 0, 0, 0), missing, axis=0)
-    return graph.node(name, "Pad", x, pads, mode="edge")
+    pads = graph.node(f"{name}/to_one", "Concat", others, short, axis=0)
+    x = graph.node(f"{name}/one", "Pad", x, pads, mode="edge")
+    rest = graph.node(f"{name}/rest", "Sub", missing, short)
+    pads = graph.node(f"{name}/pads", "Concat", others, rest, axis=0)
+    return graph.node(name, "Pad", x, pads, mode="reflect")
 
 
 def crop_like(graph: Graph, layer: Any, x: str, like: str) -> str:

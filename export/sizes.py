@@ -15,7 +15,7 @@ def any_size(model: keras.Model) -> keras.Model:
     """The model itself if it takes images of every size; else one around it that pads and crops, with its weights.
 
     A model that was built for one size is built again for all; one that halves images, and so takes even sides only,
-    gets its edges repeated to the next multiple, and what was added is cut off its output.
+    gets its edges mirrored to the next multiple, and what was added is cut off its output.
 
     Args:
         model: A functional or Sequential model: image (n, h, w, C) [, noise level (n, 1)] → image.

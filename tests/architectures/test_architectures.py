@@ -178,11 +178,14 @@ def test_a_residual_block_starts_as_its_shortcut(batch_norm, block):
     np.testing.assert_array_equal(model(x), x)
 
 
-@pytest.mark.parametrize(("height", "width"), list(itertools.product([1, 2, 3, 7, 8], repeat=2)))
-def test_padding_repeats_the_edge(height, width):
+@pytest.mark.parametrize(("height", "width"), list(itertools.product([1, 2, 3, 4, 5, 7, 8], repeat=2)))
+def test_padding_mirrors_and_repeats_what_is_too_short_to_be_mirrored(height, width):
     x = np.random.default_rng(0).random((1, height, width, 2)).astype(np.float32)
-    pad = [(0, 0), (0, -height % 4), (0, -width % 4), (0, 0)]
-    np.testing.assert_array_equal(blocks.PadToMultiple(4)(x), np.pad(x, pad, mode="edge"))
+    wanted = x
+    for axis, side in ((1, height), (2, width)):
+        pad = [(0, -side % 4 if i == axis else 0) for i in range(4)]
+        wanted = np.pad(wanted, pad, mode="edge" if side < 4 else "reflect")
+    np.testing.assert_array_equal(blocks.PadToMultiple(4)(x), wanted)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 import zoo
 from export import publish
-from export.entry import measured
+from export.entry import exported_again, measured
 from zoo.errors import ParityError, UsageError
 from zoo.pretrained import Pretrained, sha256
 
@@ -211,6 +211,16 @@ def test_half_precision_in_both_files(trained: keras.Model, tmp_path: Path) -> N
     finally:
         trained.set_weights(weights)
     assert not (tmp_path / "large").exists()
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_the_onnx_file_is_written_again_from_the_weights(trained: keras.Model, tmp_path: Path, storage: str) -> None:
+    first = put(trained, tmp_path / "hills-color", storage=storage)
+    before = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    (first.folder / "model.onnx").write_bytes(b"of another time")
+    again = exported_again(first)
+    assert again == first == zoo.describe(first.folder)
+    assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == before
 
 
 def test_scores_can_be_measured_later(trained: keras.Model, tmp_path: Path) -> None:
