@@ -27,7 +27,6 @@ RECIPE = other_noise(
         {"minutes": 30, "seed": 14, **WITH_DRAWINGS, "noise": "saltpepper:1-10?+saltpepper:1-50?"},
         {"minutes": 22, "seed": 15, **WITH_DRAWINGS},
         {"minutes": 38, "seed": 16, **WITH_DRAWINGS},
-        {"minutes": 48, "seed": 17, **WITH_DRAWINGS},
     ),
 )
 

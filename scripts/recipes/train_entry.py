@@ -89,6 +89,8 @@ AS_PICTURES: dict[str, Any] = {**FINE_TEXTURE, "noise": "gaussian:0-55+bits:8?"}
 # For salt and pepper or blocks on what may be drawn or written, black on white: by photographs alone a network learns
 # that what is black (or white, of salt) is lost, and blurs print.
 WITH_DRAWINGS: dict[str, Any] = {**FINE_TEXTURE, "augment": {**SHRUNK_MORE, "contrast": 30}}
+# Sides that are no multiple of the network's: it pads such pictures, and learns what mirrored ends look like.
+ODD_SIDES: dict[str, Any] = {"patch": 125}
 
 
 def other_noise(
