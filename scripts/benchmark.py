@@ -228,7 +228,7 @@ def draw(rows: list[Row], path: Path) -> None:
             names = [axis.text(x, quality, row.name, fontsize=8) for x, quality, row in shown]
             for name, point in zip(names, points, strict=True):
                 # Of points that all but coincide, one name starts below: they would be moved as one.
-                if any(0 < other[1] - point[1] < 0.05 and 0.9 < other[0] / point[0] < 1.1 for other in points):
+                if any(0 < other[1] - point[1] < 0.1 and 0.9 < other[0] / point[0] < 1.1 for other in points):
                     name.set_verticalalignment("top")
             placing.append((names, points, axis))
         line[0].set_ylabel(f"PSNR on {folder}, σ = 25, dB")
