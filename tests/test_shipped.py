@@ -68,8 +68,8 @@ def test_it_denoises_and_tiles_equal_the_whole(name):
 def test_the_end_of_a_picture_of_odd_size_is_denoised_too(name):
     """Its last rows and columns, next to which the network pads, come out nearly as well as with the picture going on.
 
-    Padded with copies of the last row, the gray Gaussian and Poisson entries and those for salt and pepper had two to six
-    times the error there.
+    Padded with copies of the last row, the gray Gaussian and Poisson entries and those for salt and pepper had two to
+    six times the error there.
     """
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)[100:356, 60:260]

@@ -5,7 +5,8 @@ python scripts/recipes/resnet_blocks_color.py --data DATA
 The first stage for texture was worth 0.90 and 0.86 dB on val/ (10 and 25 % of the area), the second 0.19 and 0.17. The
 fourth is for print, as resnet_blocks_gray.py tells: 43 dB for 26 when clean, 29 for 24 with blocks on 3 % of its area.
 Photographs pay 0.1 dB for it, on ten pictures of val/. The last is for mirrored ends, as told there: without it CBSD68
-had 34.07 and 29.40 dB at 10 and 25 %, with it 34.26 and 29.57; on 24 pictures of val/, whose sides are multiples, 0.11 less.
+had 34.07 and 29.40 dB at 10 and 25 %, with it 34.26 and 29.57; on 24 pictures of val/, of even
+sizes, 0.11 less.
 """
 
 from train_entry import ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
