@@ -168,6 +168,12 @@ def _limits(entry: Pretrained) -> str:
             "What is pure black or white without being lost may be filled in too: single pixels, thin lines, such as "
             "the black row or column at the edge of most pictures of Kodak24."
         )
+    if entry.config.get("impulses"):
+        limits.append(
+            "Values that are 5 or more of the 255 steps of 8 bits away from black and from white are never changed: "
+            "take the picture before it is compressed, resized or filtered, which would lead lost pixels away from "
+            "there."
+        )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)

@@ -73,10 +73,16 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("architecture", SMALL)
-@pytest.mark.parametrize(("option", "value"), OPTIONS)
+RESNETS = [("batch_norm", True), ("block", "wide"), ("impulses", True), ("skips", False)]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "option", "value"),
+    [(name, *option) for name in SMALL for option in OPTIONS + (RESNETS if name == "resnet" else [])],
+)
 def test_every_option_builds_trains_and_is_saved(architecture, option, value, tmp_path):
-    model = randomize(small(architecture, **{"predicts": "clean", option: value}))
+    predicts = "noise" if option == "impulses" else "clean"
+    model = randomize(small(architecture, **{"predicts": predicts, option: value}))
     x = np.random.default_rng(0).random((2, 9, 6, 1)).astype(np.float32)
     inputs = [x, np.full((2, 1), 0.1, np.float32)] if option == "takes_sigma" else x
     out = model(inputs)
@@ -111,6 +117,33 @@ def test_the_noise_level_is_heard():
     x = np.zeros((2, 16, 16, 1), np.float32)
     out = np.asarray(model([x, np.array([[0.0], [0.2]], np.float32)]))
     assert np.abs(out[0] - out[1]).max() > 1e-3
+
+
+LEVELS = np.array([-20, 0, 1, 2, 5, 128, 250, 254, 255, 300], np.float32) / 255
+
+
+def levels_in_another_order_in_each_channel() -> np.ndarray:
+    x = np.resize(LEVELS, (1, 12, 20, 1))
+    return np.concatenate([x, x[:, :, ::-1], np.roll(x, 3, axis=2)], axis=-1)
+
+
+def test_a_stem_for_impulses_sees_how_near_a_value_is_to_black_and_to_white():
+    model = zoo.build("resnet", channels=3, impulses=True)
+    x = levels_in_another_order_in_each_channel()
+    seen = keras.Model(model.input, model.get_layer("marked").output)(x)
+    image, black, white = np.split(np.asarray(seen), 3, axis=-1)
+    np.testing.assert_allclose(image, (x - blocks.MEAN) / blocks.DEVIATION, atol=1e-5)
+    np.testing.assert_allclose(black, np.interp(x * 255, [0, 5], [1, 0]), atol=1e-5)
+    np.testing.assert_allclose(white, np.interp(x * 255, [250, 255], [0, 1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(12, 20), (11, 18)])
+def test_a_model_for_impulses_changes_black_and_white_alone(size):
+    x = levels_in_another_order_in_each_channel()[:, : size[0], : size[1]]
+    change = np.abs(np.asarray(randomize(small("resnet", channels=3, impulses=True))(x)) - x)
+    lost = np.interp(x * 255, [0, 5, 250, 255], [1, 0, 0, 1])
+    assert (change[lost == 0] == 0).all()
+    assert np.median(change[lost == 1]) > 1e-3
 
 
 def test_unet_skip_is_deep_plus_skips():
@@ -194,6 +227,7 @@ def test_padding_mirrors_and_repeats_what_is_too_short_to_be_mirrored(height, wi
         ("res-net", {}),
         ("resnet", {"width": 3}),
         ("resnet", {"channels": 2}),
+        ("resnet", {"impulses": True, "predicts": "clean"}),
         ("resnet", {"widths": ()}),
         ("resnet", {"widths": (8, 8, 8)}),
         ("resnet", {"block": "bottleneck"}),

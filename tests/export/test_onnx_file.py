@@ -47,6 +47,7 @@ CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("resnet", {}),
     ("resnet", {"channels": 3, "takes_sigma": True, "batch_norm": True, "scale": 0.5}),
     ("resnet", {"block": "wide", "scale": 4, "activation": "leaky_relu"}),
+    ("resnet", {"channels": 3, "impulses": True}),
     ("resnet", {"skips": False, "downsampling": "pooled", "dropout": 0.3, "standardize": False}),
     ("shallow", {"takes_sigma": True, "output": "sigmoid"}),
     ("deep", {"channels": 3, "activation": "leaky_relu", "output": "tanh", "downsampling": "pooled"}),

@@ -45,6 +45,26 @@ def test_a_model_that_is_told_the_level_begins_as_its_blind_parent():
     np.testing.assert_allclose(told, np.asarray(parent(image)), atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_for_impulses_begins_as_its_parent_at_black_and_white(channels):
+    parent, child = random_model(), zoo.build("resnet", channels=channels, impulses=True, **CONFIG)
+    inherit(child, parent)
+    gray = np.random.default_rng(1).integers(0, 4, (2, 13, 18, 1)).astype(np.float32) / 3
+    answer, wanted = np.asarray(child(np.repeat(gray, channels, axis=-1))), np.asarray(parent(gray))
+    wanted = np.repeat(np.where((gray == 0) | (gray == 1), wanted, gray), channels, axis=-1)
+    np.testing.assert_allclose(answer, wanted, atol=1e-5)
+
+
+def test_a_colour_model_reads_level_and_marks_as_its_gray_parent():
+    told = {"takes_sigma": True, "impulses": True}
+    parent, child = random_model(**told), zoo.build("resnet", channels=3, **CONFIG, **told)
+    inherit(child, parent)
+    gray = np.random.default_rng(1).integers(0, 4, (1, 13, 18, 1)).astype(np.float32) / 3
+    sigma = np.array([[0.1]], np.float32)
+    answer = np.asarray(child([np.repeat(gray, 3, axis=-1), sigma]))
+    np.testing.assert_allclose(answer, np.repeat(np.asarray(parent([gray, sigma])), 3, axis=-1), atol=1e-5)
+
+
 LARGER = {"widths": (6, 9), "encoder_depths": (2, 1), "decoder_depths": (3,)}
 
 
@@ -81,3 +101,8 @@ def test_a_larger_model_in_colour_begins_as_its_gray_parent():
 def test_other_shapes_are_refused(other):
     with pytest.raises(UsageError, match="expected"):
         inherit(zoo.build("resnet", **{**CONFIG, **other}), random_model())
+
+
+def test_a_model_that_is_not_told_what_its_parent_was_is_refused():
+    with pytest.raises(UsageError, match="the source reads .*level.*, the model"):
+        inherit(zoo.build("resnet", **CONFIG), random_model(takes_sigma=True))

@@ -5,6 +5,7 @@ A model reads: ``image_input`` → the family's encoder → ``code`` → its dec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -20,6 +21,9 @@ Predicts = Literal["clean", "noise"]
 # Mean and deviation of the luma of photographs in general, on the [0, 1] scale. Constants, never the statistics of
 # the image at hand: those would let a far corner of the picture change this one, and a tile differ from the whole.
 MEAN, DEVIATION = 0.45, 0.25
+
+# How near to black or white a value counts as such, ever less: five of the 255 steps of 8 bits.
+REACH = 5 / 255
 
 # The layers that carry the image itself stay in float32 under mixed precision: bfloat16 has fewer steps than 8 bits.
 EXACT = "float32"
@@ -120,15 +124,41 @@ class DepthToSpace(layers.Layer):
 
 def image_input(channels: int, *, multiple: int, standardize: bool, takes_sigma: bool) -> tuple[list[Any], Any]:
     """The inputs and the padded, standardized image: ([image] or [image, sigma], x)."""
+    inputs, x = padded_input(channels, multiple=multiple, takes_sigma=takes_sigma)
+    return inputs, for_the_stem(inputs, x, standardize=standardize)
+
+
+def padded_input(channels: int, *, multiple: int, takes_sigma: bool) -> tuple[list[Any], Any]:
+    """The inputs and the padded image: ([image] or [image, sigma], x)."""
     image = keras.Input((None, None, channels), name="image")
-    inputs = [image]
-    x = PadToMultiple(multiple, name="pad", dtype=EXACT)(image)
+    inputs = [image, keras.Input((1,), name="sigma")] if takes_sigma else [image]
+    return inputs, PadToMultiple(multiple, name="pad", dtype=EXACT)(image)
+
+
+def for_the_stem(inputs: list[Any], x: Any, *, standardize: bool, marks: Sequence[Any] = ()) -> Any:
+    """What the first convolution reads: the padded image ``x``, ``marks`` of its pixels, the noise level if given."""
     if standardize:
         x = layers.Rescaling(1 / DEVIATION, -MEAN / DEVIATION, name="standardize", dtype=EXACT)(x)
-    if takes_sigma:
-        inputs.append(keras.Input((1,), name="sigma"))
+    if marks:
+        x = layers.Concatenate(name="marked", dtype=EXACT)([x, *marks])
+    if len(inputs) > 1:
         x = SigmaMap(1 / DEVIATION, name="sigma_map", dtype=EXACT)(x, inputs[1])
-    return inputs, x
+    return x
+
+
+def extremes(x: Any) -> list[Any]:
+    """[black, white]: how near each value of an image is to that, 1 there and beyond, 0 from REACH on.
+
+    Impulse noise stands at the very ends, where photographs seldom are. Switching filters look for it there, and leave
+    all other pixels alone (Sun & Neuvo 1994); to a convolution 255 and 250 are nearly one, and these marks tell it.
+    """
+    steep = 1 / REACH
+    black = layers.Rescaling(-steep, 1.0, name="near_black", dtype=EXACT)(x)
+    white = layers.Rescaling(steep, 1 - steep, name="near_white", dtype=EXACT)(x)
+    return [
+        layers.ReLU(max_value=1.0, name="black", dtype=EXACT)(black),
+        layers.ReLU(max_value=1.0, name="white", dtype=EXACT)(white),
+    ]
 
 
 def image_output(
@@ -141,12 +171,14 @@ def image_output(
     predicts: Predicts,
     standardize: bool,
     name: str,
+    marks: Sequence[Any] = (),
 ) -> keras.Model:
     """The head: features at 1/``upscale`` of the size → the model's output image, and the model itself.
 
     ``output``: "identity"; "sigmoid"; "tanh", which is a·(tanh(x)+b) with a and b such that it reaches from −slack to
     1+slack, so that black and white lie where there still is a gradient. With ``predicts="noise"`` the head's output is
-    subtracted from the image (Zhang et al. 2017, DnCNN, section III-A) and must be the identity.
+    subtracted from the image (Zhang et al. 2017, DnCNN, section III-A) and must be the identity. With ``marks``, which
+    sum to a share from 0 to 1 of each value of the padded image, that share of it is subtracted.
     """
     if predicts not in ("clean", "noise"):
         raise UsageError(f"predicts={predicts!r}; expected 'clean' or 'noise'")
@@ -154,6 +186,8 @@ def image_output(
         raise UsageError(f"output={output!r}; expected 'identity', 'sigmoid' or 'tanh'")
     if predicts == "noise" and output != "identity":
         raise UsageError(f"output={output!r} with predicts='noise'; noise has no range: use output='identity'")
+    if marks and predicts != "noise":
+        raise UsageError(f"predicts={predicts!r} for impulses, which alone are taken away; expected 'noise'")
     channels = inputs[0].shape[-1]
     # A head of zeros makes a noise-predicting model start as the identity, which is worth minutes of training.
     start = "zeros" if predicts == "noise" else "glorot_uniform"
@@ -167,6 +201,9 @@ def image_output(
         x = layers.Activation("sigmoid", name="head_sigmoid", dtype=EXACT)(x)
     elif predicts == "clean" and standardize:
         x = layers.Rescaling(DEVIATION, MEAN, name="destandardize", dtype=EXACT)(x)
+    if marks:
+        lost = layers.Add(name="lost", dtype=EXACT)(list(marks))
+        x = layers.Multiply(name="head_lost", dtype=EXACT)([x, lost])
     x = CropLike(name="crop", dtype=EXACT)(x, inputs[0])
     if predicts == "noise":
         x = layers.Subtract(name="denoised", dtype=EXACT)([inputs[0], x])

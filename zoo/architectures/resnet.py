@@ -17,8 +17,10 @@ from zoo.architectures.blocks import (
     check_sizes,
     code,
     conv,
-    image_input,
+    extremes,
+    for_the_stem,
     image_output,
+    padded_input,
     up,
 )
 from zoo.errors import UsageError
@@ -154,6 +156,7 @@ def resnet(
     standardize: bool = True,
     dropout: float = 0.0,
     takes_sigma: bool = False,
+    impulses: bool = False,
 ) -> keras.Model:
     """Build ``resnet``: a U-Net of residual blocks whose first level is at half size (a stem of stride 2).
 
@@ -169,6 +172,9 @@ def resnet(
         scale: Features inside a block, as a multiple of those it gives out; about 4 for wide blocks.
         skips: Add each encoder level to the decoder's level of the same size.
         batch_norm: Batch normalization behind each convolution of a block.
+        impulses: For noise that puts black or white in place of pixels (salt and pepper, blocks knocked out): the stem
+            is shown how near each value is to either, and no other value is changed
+            (:func:`zoo.architectures.blocks.extremes`).
         channels, downsampling, activation, output, slack, predicts, standardize, dropout, takes_sigma: As in
             :func:`zoo.architectures.deep.deep`.
 
@@ -182,7 +188,9 @@ def resnet(
             "expected one encoder depth per width and one decoder depth less"
         )
     options: dict[str, Any] = {"block": block, "activation": activation, "batch_norm": batch_norm}
-    inputs, x = image_input(channels, multiple=2 ** len(widths), standardize=standardize, takes_sigma=takes_sigma)
+    inputs, x = padded_input(channels, multiple=2 ** len(widths), takes_sigma=takes_sigma)
+    marks = extremes(x) if impulses else []
+    x = for_the_stem(inputs, x, standardize=standardize, marks=marks)
     x = conv(x, widths[0], activation, "encoder_stem", stride=2)
     levels = []
     for level, (width, depth) in enumerate(zip(widths, encoder_depths, strict=True)):
@@ -199,5 +207,13 @@ def resnet(
         for i in range(1, decoder_depths[level]):
             x = encoder_block(x, scale, widths[level], 1, name=f"decoder_{level}_{i}", **options)
     return image_output(
-        inputs, x, upscale=2, output=output, slack=slack, predicts=predicts, standardize=standardize, name="resnet"
+        inputs,
+        x,
+        upscale=2,
+        output=output,
+        slack=slack,
+        predicts=predicts,
+        standardize=standardize,
+        name="resnet",
+        marks=marks,
     )

@@ -21,10 +21,10 @@ def inherit(model: keras.Model, source: keras.Model) -> None:
     """Copy into ``model`` the weights of ``source``, layer by layer of equal name; ``model`` then does the same.
 
     From a gray model to a colour one, the layers that touch the image are spread: the first convolution sees the mean
-    of the channels, and the head gives each channel what it gave the gray one. From a model that finds the noise level
-    by itself to one that is told, the first convolution reads the level with weights of zero. Further features of a
-    wider model begin as it was built with them, and the others read them with weights of zero; further residual blocks
-    begin as their shortcuts, as they were built.
+    of the channels, and the head gives each channel what it gave the gray one. From a model that finds by itself what
+    the noise level is, or what is black or white, to one that is told, the first convolution reads that with weights of
+    zero. Further features of a wider model begin as it was built with them, and the others read them with weights of
+    zero; further residual blocks begin as their shortcuts, as they were built.
 
     Raises:
         UsageError: ``source`` is not a smaller model of the same architecture with the same options.
@@ -35,9 +35,30 @@ def inherit(model: keras.Model, source: keras.Model) -> None:
     if missing or further:
         odd = sorted(missing | further)[0]
         raise UsageError(f"{odd!r} is in only one of the models; expected the same architecture with the same options")
+    stem = next(layer for layer in model.layers if layer.weights).kernel.path
+    values[stem] = reread(values[stem], read_by_stem(source), read_by_stem(model))
     built = [keras.ops.convert_to_numpy(w) for w in model.weights]
     weights = zip(model.weights, built, strict=True)
     model.set_weights([grow(values[w.path], start, w.path) if w.path in values else start for w, start in weights])
+
+
+def read_by_stem(model: keras.Model) -> list[str]:
+    """What each feature is that the first convolution reads."""
+    channels = model.inputs[0].shape[-1]
+    marked = any(layer.name == "marked" for layer in model.layers)
+    kinds = ["image", *(["black", "white"] if marked else [])]
+    return [kind for kind in kinds for _ in range(channels)] + ["level"] * (len(model.inputs) - 1)
+
+
+def reread(kernel: np.ndarray, has: list[str], wants: list[str]) -> np.ndarray:
+    """The kernel of the first convolution, which reads what ``has`` says, for one that reads what ``wants`` says."""
+    result = np.zeros((*kernel.shape[:2], len(wants), kernel.shape[3]), kernel.dtype)
+    for kind in dict.fromkeys(has):
+        old, new = ([i for i, each in enumerate(reads) if each == kind] for reads in (has, wants))
+        if len(new) != len(old) and (len(old), len(new)) != (1, 3):
+            raise UsageError(f"the source reads {has}, the model {wants}; expected all of that, or a gray source")
+        result[:, :, new] = kernel[:, :, old] * (len(old) / len(new))  # a channel's weights for each, or their mean's
+    return result
 
 
 def grow(value: np.ndarray, start: np.ndarray, path: str) -> np.ndarray:
@@ -45,8 +66,6 @@ def grow(value: np.ndarray, start: np.ndarray, path: str) -> np.ndarray:
     layer = path.split("/")[-2]
     if layer == "head":
         value = np.repeat(value, start.shape[-1] // value.shape[-1], axis=-1)  # depth-to-space counts channels fastest
-    if value.ndim == 4 and (value.shape[2], start.shape[2]) == (1, 3):
-        value = np.repeat(value / 3, 3, axis=2)
     small, large = value.shape, start.shape
     features = slice(-2, None) if value.ndim == 4 else slice(-1, None)
     fits = all(a <= b for a, b in zip(small[features], large[features], strict=True))
