@@ -157,6 +157,45 @@ def test_contrast_makes_a_quarter_of_the_patches_as_if_drawn():
     assert clean.min() == 0 and clean.max() == 1
 
 
+@pytest.mark.parametrize("takes_sigma", [False, True])
+def test_batches_are_trimmed_at_their_end_and_by_nothing_else(takes_sigma):
+    images, sizes = open_images(pictures(), 3), set()
+    for_all = {"batch": 4, "patch": 16, "seed": 0, "takes_sigma": takes_sigma}
+    whole = first(batches(images, NOISE, **for_all, augmentation=Augment()), 40)
+    part = first(batches(images, NOISE, **for_all, augmentation=Augment(trim=2)), 40)
+    for (noisy, clean), (noisy_part, clean_part) in zip(whole, part, strict=True):
+        if takes_sigma:
+            (noisy, sigma), (noisy_part, sigma_part) = noisy, noisy_part
+            np.testing.assert_array_equal(sigma, sigma_part)
+        height, width = clean_part.shape[1:3]
+        np.testing.assert_array_equal(noisy_part, noisy[:, :height, :width])
+        np.testing.assert_array_equal(clean_part, clean[:, :height, :width])
+        sizes.add((height, width))
+    assert sizes == {(height, width) for height in (14, 15, 16) for width in (14, 15, 16)}
+
+
+def test_pairs_and_neighbours_are_trimmed_alike():
+    images = open_images(([picture // 2 for picture in pictures()], pictures()), 3)
+    paired = batches(images, None, batch=2, patch=16, seed=0, augmentation=Augment(brightness=0, rescale=1, trim=3))
+    alone = {"self_supervised": True, "augmentation": Augment(trim=3)}
+    neighbours = batches(open_images(pictures(), 3, clean=False), None, batch=2, patch=16, seed=0, **alone)
+    for pipeline in (paired, neighbours):
+        found = first(pipeline, 12)
+        assert all(one.shape == other.shape for one, other in found)
+        assert len({one.shape for one, _ in found}) > 4
+    for noisy, clean in first(paired, 5):
+        np.testing.assert_array_equal(np.round(noisy * 255), np.round(clean * 255) // 2)
+
+
+def test_no_more_is_trimmed_than_there_is():
+    for wrong in (-1, 1.5):
+        with pytest.raises(UsageError, match="expected a whole number of rows"):
+            Augment(trim=wrong)
+    images = open_images(pictures(), 3)
+    with pytest.raises(UsageError, match="trim=16 of patches of 16 pixels; expected less"):
+        batches(images, NOISE, batch=4, patch=16, seed=0, augmentation=Augment(trim=16))
+
+
 def test_contrast_is_refused_where_it_would_change_the_noise_that_images_bring():
     images = open_images((pictures(), [picture // 2 for picture in pictures()]), 3)
     with pytest.raises(UsageError, match="contrast=2 would change the noise"):

@@ -62,6 +62,15 @@ def test_it_learns_to_denoise_and_draws_its_curves(short_rounds, tmp_path):
     np.testing.assert_array_equal(weights(again), weights(model))
 
 
+def test_batches_of_many_sizes_are_learned_from(short_rounds, tmp_path):
+    """And by a model that takes the noise level."""
+    model = tiny(takes_sigma=True)
+    options = {**QUICK, "noise": "gaussian:10-40", "augment": zoo.Augment(trim=3), "out": tmp_path}
+    history = zoo.fit(model, PHOTOGRAPHS, steps=100, validate_every=50, learning_rate=3e-3, **options)
+    losses = [row["loss"] for row in history.rows]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:2])
+
+
 def test_the_average_of_the_weights_is_what_is_kept(short_rounds, tmp_path):
     model = tiny()
     zoo.fit(model, PHOTOGRAPHS, steps=20, validate_every=20, out=tmp_path, schedule="constant", **QUICK)

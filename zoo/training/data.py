@@ -31,6 +31,10 @@ class Augment:
     # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
     # is black on white in places, and photographs seldom are.
     contrast: float = 1
+    # Up to so many rows and columns at the end of a batch are cut off, for networks that pad sides which are no
+    # multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each size (XLA,
+    # JAX) compiles for all of them.
+    trim: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.rescale <= 4 or not 0 <= self.brightness <= 0.5 or not 1 <= self.contrast <= 100:
@@ -38,6 +42,8 @@ class Augment:
                 f"rescale={self.rescale!r}, brightness={self.brightness!r}, contrast={self.contrast!r}; expected "
                 "rescale in 1 to 4 (1 is none), brightness in 0 to 0.5 and contrast in 1 to 100 (1 is none)"
             )
+        if not isinstance(self.trim, int) or self.trim < 0:
+            raise UsageError(f"trim={self.trim!r}; expected a whole number of rows and columns, 0 for none")
 
     @classmethod
     def none(cls) -> Augment:
@@ -88,6 +94,8 @@ def batches(
             f"contrast={augmentation.contrast!r} would change the noise too that the images bring; expected 1, or "
             "clean images"
         )
+    if augmentation.trim >= (seen := patch // 2 if self_supervised else patch):
+        raise UsageError(f"trim={augmentation.trim!r} of patches of {seen} pixels; expected less")
     if (small := images.sizes[chosen].min()) < patch:
         raise UsageError(f"an image is only {small} pixels high or wide; expected at least {named}={patch}")
     per_visit, cut = images.cutter()
@@ -120,13 +128,18 @@ def batches(
         return tf.clip_by_value(patches, 0, 1) if clean else patches  # noise leads beyond
 
     def form(step: Any, stacked: Any) -> Any:
+        key = tf.stack([tf.cast(seed, tf.int64) + 1, step])
         if images.paired:
-            return stacked[..., : images.channels], stacked[..., images.channels :]
-        if self_supervised:
-            return neighbor_pairs(stacked, tf.stack([tf.cast(seed, tf.int64) + 1, step]))
-        assert noise is not None
-        noisy, sigma = corrupt(noise, stacked, tf.stack([tf.cast(seed, tf.int64) + 1, step]))
-        return ((noisy, sigma), stacked) if takes_sigma else (noisy, stacked)
+            pair = stacked[..., : images.channels], stacked[..., images.channels :]
+        elif self_supervised:
+            pair = neighbor_pairs(stacked, key)
+        else:
+            assert noise is not None
+            noisy, sigma = corrupt(noise, stacked, key)
+            pair = ((noisy, sigma) if takes_sigma else noisy), stacked
+        if not augmentation.trim:
+            return pair
+        return trim(pair, augmentation.trim, tf.stack([tf.cast(seed, tf.int64) + 2, step]))
 
     # ``batch`` visits give ``per_visit`` batches of patches from different images.
     group = start // per_visit
@@ -155,6 +168,17 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
         patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
     return patches
+
+
+def trim(batch: Any, most: int, seed: Any) -> Any:
+    """Cut up to ``most`` of the last rows and columns off the images (n, h, w, c) in ``batch``, drawn once per call."""
+    fewer = tf.random.stateless_uniform((2,), seed, 0, most + 1, tf.int32)
+
+    def cut(x: Any) -> Any:
+        height, width = tf.unstack(tf.shape(x)[1:3] - fewer)
+        return x[:, :height, :width]
+
+    return tf.nest.map_structure(lambda x: cut(x) if x.shape.rank == 4 else x, batch)
 
 
 def validation_pairs(
