@@ -24,10 +24,10 @@ def psnr(image: np.ndarray, clean: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean(np.square(np.clip(image, 0, 1) - clean))))
 
 
-def test_something_is_shipped_and_it_is_small_enough():
+def test_something_is_shipped_and_its_weights_are_small_enough():
     assert {"resnet-gaussian-gray", "resnet-gaussian-color"} <= set(NAMES)
-    size = sum(file.stat().st_size for name in NAMES for file in zoo.describe(name).folder.iterdir())
-    assert size <= 35e6
+    weights = [zoo.describe(name).file(file) for name in NAMES for file in ("model.weights.h5", "model.onnx")]
+    assert sum(file.stat().st_size for file in weights) <= 35e6
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,6 +107,17 @@ def test_print_is_not_taken_for_noise(name):
     assert psnr(denoise(clean), clean) >= 30
     noisy = noise_from_name(f"{denoise.entry.noise.partition(':')[0]}:3").sample(clean, np.random.default_rng(0))
     assert psnr(denoise(noisy), clean) >= psnr(noisy, clean) + 6
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if zoo.describe(n).config.get("impulses")])
+def test_what_is_neither_black_nor_white_is_left_alone(name):
+    denoise = zoo.load(name)
+    clean = photograph(denoise.channels)[100:357, 60:259]
+    noise = noise_from_name(denoise.entry.noise).middle()
+    noisy = np.rint(255 * noise.sample(clean, np.random.default_rng(0))).astype(np.uint8)
+    answer, kept = denoise(noisy), (noisy >= 5) & (noisy <= 250)
+    np.testing.assert_array_equal(answer[kept], noisy[kept])
+    assert np.mean(answer[~kept] != noisy[~kept]) > 0.5
 
 
 @pytest.mark.parametrize("name", zoo.list_pretrained(noise="gaussian"))

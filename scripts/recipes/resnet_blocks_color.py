@@ -9,7 +9,7 @@ had 34.07 and 29.40 dB at 10 and 25 %, with it 34.26 and 29.57; on 24 pictures o
 sizes, 0.11 less.
 """
 
-from train_entry import ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
+from train_entry import DRAWINGS_ALL_SIDES, ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
 
 RECIPE = other_noise(
     3,
@@ -20,7 +20,9 @@ RECIPE = other_noise(
         {"minutes": 28, "seed": 9, **TEXTURE},
         {"minutes": 30, "seed": 10, **WITH_DRAWINGS},
         {"minutes": None, "steps": 20_000, "seed": 11, **WITH_DRAWINGS, **ODD_SIDES},
+        {"minutes": 20, "seed": 12, **DRAWINGS_ALL_SIDES},
     ),
+    config={"impulses": True},
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ cuts off has an odd shape then. Without it BSD68 had 34.38 and 29.67 dB at 10 an
 It cost 0.09 and 0.17 dB on 24 pictures of val/, whose sides are multiples, and up to 0.4 on Set12.
 """
 
-from train_entry import ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
+from train_entry import DRAWINGS_ALL_SIDES, ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
 
 RECIPE = other_noise(
     1,
@@ -22,7 +22,9 @@ RECIPE = other_noise(
         {"minutes": 13, "seed": 10, **TEXTURE},
         {"minutes": 30, "seed": 11, **WITH_DRAWINGS},
         {"minutes": None, "steps": 20_000, "seed": 12, **WITH_DRAWINGS, **ODD_SIDES},
+        {"minutes": 20, "seed": 13, **DRAWINGS_ALL_SIDES},
     ),
+    config={"impulses": True},
 )
 
 if __name__ == "__main__":

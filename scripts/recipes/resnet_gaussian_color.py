@@ -3,7 +3,7 @@
 python scripts/recipes/resnet_gaussian_color.py --data DATA
 """
 
-from train_entry import AS_PICTURES, EVERYDAY, FINE_TEXTURE, ODD_SIDES, PATCHES, TEXTURE, Recipe, train_entry
+from train_entry import ALL_SIDES, AS_PICTURES, EVERYDAY, FINE_TEXTURE, ODD_SIDES, PATCHES, TEXTURE, Recipe, train_entry
 
 RECIPE = Recipe(
     name="resnet-gaussian-color",
@@ -21,6 +21,7 @@ RECIPE = Recipe(
         {"minutes": 20, "learning_rate": 3e-4, "seed": 13, **AS_PICTURES},
         {"minutes": 45, "learning_rate": 1e-3, "seed": 14, **AS_PICTURES},
         {"minutes": None, "steps": 30_000, "learning_rate": 5e-4, "seed": 16, **AS_PICTURES, **ODD_SIDES},
+        {"minutes": 43, "learning_rate": 1e-3, "seed": 18, **ALL_SIDES, "noise": AS_PICTURES["noise"]},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

@@ -5,7 +5,7 @@ python scripts/recipes/resnet_gaussian_gray_large.py --data DATA
 Not shipped yet: after its first stage it was 31.57, 29.12 and 26.19 dB on BSD68 (sigma 15, 25, 50), 32.71, 30.37 and
 27.22 on Set12: 0.02 to 0.07 ahead of resnet-gaussian-gray-aware by 3.6 times the work, and behind FFDNet, which is
 smaller. The next stage may start from those weights, which the history keeps (pretrained/resnet-gaussian-gray-large in
-commit d6c348a), or, once there is room for more weights, from what they grow into.
+commit d6c348a).
 """
 
 from train_entry import large, train_entry

@@ -11,7 +11,7 @@ dB more at 10 % and 0.2 less at 50 %; print at 34 dB clean, and 29 in place of 2
 last won 0.3 dB at 10 % and 0.2 at 50 %, on ten pictures of val/, and 1.4 on clean print.
 """
 
-from train_entry import FINE_TEXTURE, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
+from train_entry import DRAWINGS_ALL_SIDES, FINE_TEXTURE, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
 
 RECIPE = other_noise(
     3,
@@ -27,7 +27,9 @@ RECIPE = other_noise(
         {"minutes": 30, "seed": 14, **WITH_DRAWINGS, "noise": "saltpepper:1-10?+saltpepper:1-50?"},
         {"minutes": 22, "seed": 15, **WITH_DRAWINGS},
         {"minutes": 38, "seed": 16, **WITH_DRAWINGS},
+        {"minutes": 46, "seed": 17, **DRAWINGS_ALL_SIDES},
     ),
+    config={"impulses": True},
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ of 5 to 50 %, won nothing there and lost 0.1 to 0.7 dB at 10 % and less (in colo
 and on all of the noise, won 0.2 and 0.2 back on ten pictures of val/, and 0.2 on print.
 """
 
-from train_entry import FINE_TEXTURE, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
+from train_entry import DRAWINGS_ALL_SIDES, FINE_TEXTURE, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
 
 RECIPE = other_noise(
     1,
@@ -24,7 +24,9 @@ RECIPE = other_noise(
         {"minutes": 30, "seed": 13, **WITH_DRAWINGS, "noise": "saltpepper:1-10?+saltpepper:1-50?"},
         {"minutes": 22, "seed": 14, **WITH_DRAWINGS},
         {"minutes": 38, "seed": 15, **WITH_DRAWINGS},
+        {"minutes": 46, "seed": 16, **DRAWINGS_ALL_SIDES},
     ),
+    config={"impulses": True},
 )
 
 if __name__ == "__main__":

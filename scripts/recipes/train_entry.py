@@ -89,8 +89,15 @@ AS_PICTURES: dict[str, Any] = {**FINE_TEXTURE, "noise": "gaussian:0-55+bits:8?"}
 # For salt and pepper or blocks on what may be drawn or written, black on white: by photographs alone a network learns
 # that what is black (or white, of salt) is lost, and blurs print.
 WITH_DRAWINGS: dict[str, Any] = {**FINE_TEXTURE, "augment": {**SHRUNK_MORE, "contrast": 30}}
-# Sides that are no multiple of the network's: it pads such pictures, and learns what mirrored ends look like.
+# Sides that are no multiple of the network's: it pads such pictures, and learns what mirrored ends look like. But it
+# forgets ends that are none: of patches of 125 pixels the last rows that it sees are always mirrored ones, and never
+# count. After 2,000 steps of these a network for salt and pepper (gray, impulses) was 0.4 to 0.7 dB behind one of 500
+# steps of 128 pixels on pictures of val/ of 512, and 0.1 to 0.2 on cuts of 321×481.
 ODD_SIDES: dict[str, Any] = {"patch": 125}
+# Hence sides of all kinds. In batches of 8, of which machines whose cores multiply matrices of bfloat16 (AMX) do 1.5
+# times the pixels per second of batches of 2.
+ALL_SIDES: dict[str, Any] = {**FINE_TEXTURE, "batch": 8, "validate_every": 2000, "augment": {**SHRUNK_MORE, "trim": 3}}
+DRAWINGS_ALL_SIDES: dict[str, Any] = {**ALL_SIDES, "augment": {**SHRUNK_MORE, "contrast": 30, "trim": 3}}
 
 
 def other_noise(
@@ -99,12 +106,14 @@ def other_noise(
     *,
     finish: tuple[dict[str, Any], ...] = (),
     shares: tuple[float, ...] = (),
+    config: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Recipe:
-    """The everyday resnet for another noise, from the weights of the Gaussian one."""
+    """The everyday resnet for another noise, from the Gaussian one's weights; ``config`` is what it has besides."""
     kind = "photo" if "+" in noise else noise.partition(":")[0]
-    name = f"resnet-{kind}-{COLORS[channels]}"
-    return Recipe(name=name, noise=noise, finish=finish, shares=shares, **from_gaussian(channels, **changes))
+    stage = from_gaussian(channels, **changes)
+    stage["config"] = {**stage["config"], **(config or {})}
+    return Recipe(name=f"resnet-{kind}-{COLORS[channels]}", noise=noise, finish=finish, shares=shares, **stage)
 
 
 def from_gaussian(channels: int, *, augment: dict[str, Any] = PATCHES, **changes: Any) -> dict[str, Any]:
@@ -180,7 +189,7 @@ def train_entry(recipe: Recipe) -> None:
         runs, shares = [before, *runs], shares[-2:]
     model = zoo.build(recipe.architecture, **recipe.config)
     found = []
-    for folder in runs:
+    for folder in runs if shares else runs[-1:]:
         model.load_weights(folder / "best.weights.h5")
         found.append(model.get_weights())
     if shares:
