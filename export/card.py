@@ -172,7 +172,7 @@ def _limits(entry: Pretrained) -> str:
         limits.append(
             "Values that are 5 or more of the 255 steps of 8 bits away from black and from white are never changed: "
             "take the picture before it is compressed, resized or filtered, which would lead lost pixels away from "
-            "there."
+            "there. Nor can it learn to, by fine-tuning on another noise."
         )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")

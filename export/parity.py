@@ -14,7 +14,7 @@ import numpy as np
 from export.runtimes import Runner, runners
 from export.sizes import check_any_size
 from zoo.errors import ParityError
-from zoo.noise import Gaussian
+from zoo.noise import Gaussian, SaltPepper
 
 if TYPE_CHECKING:
     import keras
@@ -145,9 +145,11 @@ def _compared(
 
 
 def noisy_scene(height: int, width: int, channels: int, seed: int) -> np.ndarray:
-    """A picture of shades, edges and texture, under Gaussian noise: float32 (height, width, channels), not clipped.
+    """A picture of shades, edges and texture, under Gaussian noise: float32 (height, width, channels), not clipped. The
+    first pixel is black, and a tenth of the others are black or white.
 
-    On white noise alone a denoiser would have nothing to keep, and most of its features would stay silent.
+    On white noise alone a denoiser would have nothing to keep, and most of its features would stay silent; without
+    black or white, one for impulses would have nothing to change.
     """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / 32
@@ -158,7 +160,9 @@ def noisy_scene(height: int, width: int, channels: int, seed: int) -> np.ndarray
         edges = 0.2 * ((c * np.floor(x) + d * np.floor(2 * y)) % 1 > 0.5)
         texture = 0.1 * np.sin(20 * (c * x + d * y)) * (a * x > b * y)
         planes.append(shade + edges + texture)
-    return Gaussian(SIGMA).sample(np.stack(planes, axis=-1), rng)
+    scene = SaltPepper(10).sample(Gaussian(SIGMA).sample(np.stack(planes, axis=-1), rng), rng)
+    scene[0, 0] = 0
+    return scene
 
 
 def as_float32(model: keras.Model) -> keras.Model:

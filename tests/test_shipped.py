@@ -24,10 +24,10 @@ def psnr(image: np.ndarray, clean: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean(np.square(np.clip(image, 0, 1) - clean))))
 
 
-def test_something_is_shipped_and_its_weights_are_small_enough():
+def test_something_is_shipped_and_it_is_small_enough():
     assert {"resnet-gaussian-gray", "resnet-gaussian-color"} <= set(NAMES)
-    weights = [zoo.describe(name).file(file) for name in NAMES for file in ("model.weights.h5", "model.onnx")]
-    assert sum(file.stat().st_size for file in weights) <= 35e6
+    size = sum(file.stat().st_size for name in NAMES for file in zoo.describe(name).folder.iterdir())
+    assert size <= 35e6
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,18 +64,21 @@ def test_it_denoises_and_tiles_equal_the_whole(name):
     np.testing.assert_allclose(denoise(noisy, sigma=sigma, tile=48), whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("beyond", range(4))
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("resnet")])
-def test_the_end_of_a_picture_of_odd_size_is_denoised_too(name):
-    """Its last rows and columns, next to which the network pads, come out nearly as well as with the picture going on.
+def test_the_end_of_a_picture_is_denoised_too(name, beyond):
+    """Its last rows and columns come out nearly as well as with the picture going on, be its sides multiples of the
+    network's or some pixels beyond, where the network pads.
 
     Padded with copies of the last row, the gray Gaussian and Poisson entries and those for salt and pepper had two to
-    six times the error there.
+    six times the error there. Those that had learned from patches of 125 pixels alone had two to four times the error
+    where nothing is padded.
     """
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)[100:356, 60:260]
     rng = np.random.default_rng(0)
     noise = noise_from_name(denoise.entry.noise).middle()
-    height, width = (side - denoise.entry.multiple_of + 1 for side in clean.shape[:2])
+    height, width = (side - denoise.entry.multiple_of + beyond for side in clean.shape[:2])
     errors = np.zeros(2)
     for _ in range(3):
         noisy = noise.sample(clean, rng)
@@ -84,7 +87,7 @@ def test_the_end_of_a_picture_of_odd_size_is_denoised_too(name):
         for i, found in enumerate((whole, part)):
             wrong = np.square(np.clip(found, 0, 1) - clean[:height, :width])
             errors[i] += wrong[-2:].sum() + wrong[:-2, -2:].sum()
-    assert errors[1] <= 2 * errors[0]
+    assert errors[1] <= 1.8 * errors[0]
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("resnet-gaussian")])
@@ -109,7 +112,7 @@ def test_print_is_not_taken_for_noise(name):
     assert psnr(denoise(noisy), clean) >= psnr(noisy, clean) + 6
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if zoo.describe(n).config.get("impulses")])
+@pytest.mark.parametrize("name", [*zoo.list_pretrained(noise="saltpepper"), *zoo.list_pretrained(noise="blocks")])
 def test_what_is_neither_black_nor_white_is_left_alone(name):
     denoise = zoo.load(name)
     clean = photograph(denoise.channels)[100:357, 60:259]

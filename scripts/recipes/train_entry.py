@@ -1,6 +1,6 @@
 """What the recipes share: train an entry by its constants, and publish it.
 
-    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--start WEIGHTS] [--last] [--resume] [--publish-only]
+    python scripts/recipes/NAME.py --data DATA [--run FOLDER] [--last] [--resume] [--publish-only]
 
 DATA holds ``train/`` and ``val/`` (default: $DENOISE_ZOO_DATA). A recipe grows by its end: add a stage to ``finish``
 and train it from the shipped weights with --last, on any machine, without the runs of the stages before.
@@ -224,7 +224,6 @@ def parse(recipe: Recipe) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"Train and publish {recipe.name}.")
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
-    parser.add_argument("--start", type=Path, help="a gray model's .weights.h5 to start from")
     parser.add_argument("--last", action="store_true", help="the last stage alone, from the shipped weights")
     parser.add_argument("--resume", action="store_true", help="continue the run")
     parser.add_argument("--publish-only", action="store_true", help="publish the best weights that the run has so far")
@@ -255,11 +254,6 @@ def start(model: Any, recipe: Recipe, args: argparse.Namespace) -> None:
     import zoo
     from zoo.training.inherit import inherit
 
-    if args.start is not None:
-        source = zoo.build(recipe.architecture, **{**recipe.config, "channels": 1})
-        source.load_weights(args.start)
-    elif args.last or recipe.start is not None:
-        source = zoo.load_keras(recipe.name if args.last else recipe.start)
-    else:
-        return
-    inherit(model, source)
+    source = recipe.name if args.last else recipe.start
+    if source is not None:
+        inherit(model, zoo.load_keras(source))

@@ -173,7 +173,7 @@ def resnet(
         skips: Add each encoder level to the decoder's level of the same size.
         batch_norm: Batch normalization behind each convolution of a block.
         impulses: For noise that puts black or white in place of pixels (salt and pepper, blocks knocked out): the stem
-            is shown how near each value is to either, and no other value is changed
+            is shown how near each value is to either, and no other value is changed, whatever it learns
             (:func:`zoo.architectures.blocks.extremes`).
         channels, downsampling, activation, output, slack, predicts, standardize, dropout, takes_sigma: As in
             :func:`zoo.architectures.deep.deep`.

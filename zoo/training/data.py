@@ -31,9 +31,9 @@ class Augment:
     # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
     # is black on white in places, and photographs seldom are.
     contrast: float = 1
-    # Up to so many rows and columns at the end of a batch are cut off, for networks that pad sides which are no
-    # multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each size (XLA,
-    # JAX) compiles for all of them.
+    # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
+    # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
+    # size (XLA, JAX) compiles for all of them.
     trim: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +73,7 @@ def batches(
     self_supervised: bool = False,
 ) -> tf.data.Dataset:
     """An endless tf.data pipeline of (noisy, clean) float32 batches (n, patch, patch, c), or ((noisy, sigma), clean).
+    Their sides are shorter by what ``augmentation`` trims.
 
     Args:
         noise: What is drawn on each clean batch; None for pairs, which bring their own.

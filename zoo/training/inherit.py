@@ -18,7 +18,8 @@ PIXELS = 4  # a convolution in front of depth-to-space has its features for each
 
 
 def inherit(model: keras.Model, source: keras.Model) -> None:
-    """Copy into ``model`` the weights of ``source``, layer by layer of equal name; ``model`` then does the same.
+    """Copy into ``model`` the weights of ``source``, layer by layer of equal name; ``model`` then does the same (with
+    ``impulses``, where the image is black or white).
 
     From a gray model to a colour one, the layers that touch the image are spread: the first convolution sees the mean
     of the channels, and the head gives each channel what it gave the gray one. From a model that finds by itself what
