@@ -174,6 +174,11 @@ def _limits(entry: Pretrained) -> str:
             "take the picture before it is compressed, resized or filtered, which would lead lost pixels away from "
             "there. Nor can it learn to, by fine-tuning on another noise."
         )
+    if entry.channels == 3 and "saltpepper" in noise.kinds:
+        limits.append(
+            "A lost pixel has lost all of its channels. Where each channel has lost pixels of its own, give the "
+            "channels to the gray entry one by one."
+        )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")
     return "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits)

@@ -87,7 +87,8 @@ def test_the_end_of_a_picture_is_denoised_too(name, beyond):
         for i, found in enumerate((whole, part)):
             wrong = np.square(np.clip(found, 0, 1) - clean[:height, :width])
             errors[i] += wrong[-2:].sum() + wrong[:-2, -2:].sum()
-    assert errors[1] <= 1.8 * errors[0]
+    # What is lost at the very end has neighbours on one side only.
+    assert errors[1] <= (2.2 if {"saltpepper", "blocks"} & set(noise.kinds) else 1.7) * errors[0]
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("resnet-gaussian")])
