@@ -22,8 +22,8 @@ KINDS = {
 }
 HOW = (
     "Noise is added to the float image and not clipped, but where it says `bits`; images are taken whole; PSNR is over "
-    "the full frame of the clipped output, SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures "
-    "stand beside."
+    "the full frame of the clipped output (beside others, a picture that comes out unchanged counts as 100 dB), SSIM "
+    "with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
 )
 STRIP_FILE = "strip.webp"
 SCORE_COMMAND = "python scripts/score_entries.py"

@@ -129,6 +129,15 @@ def test_means_over_the_images(tmp_path: Path, folder: Path) -> None:
     assert mean.noisy_ssim == pytest.approx(sum(s.noisy_ssim for s in scores) / 3)
 
 
+def test_a_picture_that_comes_out_unchanged_does_not_hide_the_others(tmp_path: Path, gray: np.ndarray) -> None:
+    body = "top = Constant <value = float {0.5}> () denoised = Min (image, top)"
+    dark, light = gray / np.float32(510), gray / np.float32(255)
+    model = ours(tmp_path, body)
+    alone = evaluate(model, [light], "gaussian:0").psnr
+    assert evaluate(model, [dark], "gaussian:0").psnr == math.inf
+    assert evaluate(model, [dark, light], "gaussian:0").psnr == pytest.approx((100 + alone) / 2)
+
+
 def test_no_noise(tmp_path: Path, gray: np.ndarray) -> None:
     body = "half = Constant <value = float {0.5}> () less = Mul (image, half) denoised = Add (less, less)"
     score = evaluate(ours(tmp_path, body), [gray], "gaussian:0")

@@ -34,7 +34,8 @@ class Score:
     """Means over images.
 
     Attributes:
-        psnr, ssim: Of the clipped output, in dB and up to 1.
+        psnr, ssim: Of the clipped output, in dB and up to 1. Beside others, an image that comes out unchanged counts as
+            100 dB (:func:`mean_psnr`).
         count: Images.
         noisy_psnr, noisy_ssim: Of the noisy input, **not clipped**: 20.17 dB for Gaussian noise of sigma 25. Infinite
             where there is no noise.
@@ -61,8 +62,9 @@ def evaluate(
 ) -> Score:
     """Measure a denoiser over clean images: the means of :func:`evaluate_each`, which see for arguments and errors."""
     scores = [score for _, score in evaluate_each(name_or_model, images, noise, seed, progress=progress)]
-    names = ("psnr", "ssim", "noisy_psnr", "noisy_ssim")
-    return Score(count=len(scores), **{n: float(np.mean([getattr(score, n) for score in scores])) for n in names})
+    means = {"psnr": mean_psnr, "noisy_psnr": mean_psnr, "ssim": np.mean, "noisy_ssim": np.mean}
+    found = {name: float(mean([getattr(score, name) for score in scores])) for name, mean in means.items()}
+    return Score(count=len(scores), **found)
 
 
 def evaluate_each(
@@ -126,6 +128,15 @@ def psnr(clean: np.ndarray, image: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of images on the [0, 1] scale; infinite if they are equal."""
     error = float(np.square(image.astype(np.float64) - clean).mean())
     return -10 * math.log10(error) if error else math.inf
+
+
+MOST = 100.0
+
+
+def mean_psnr(each: Sequence[float]) -> float:
+    """The mean of PSNRs in dB. Those above 100 count as that, unless all are infinite: one picture that comes out
+    unchanged would otherwise hide all that do not."""
+    return math.inf if math.inf == min(each) else float(np.mean(np.minimum(each, MOST)))
 
 
 WINDOW = 11
