@@ -34,8 +34,8 @@ class Score:
     """Means over images.
 
     Attributes:
-        psnr, ssim: Of the clipped output, in dB and up to 1. Beside others, an image that comes out unchanged counts as
-            100 dB (:func:`mean_psnr`).
+        psnr, ssim: Of the clipped output, in dB and up to 1. In a mean over images, one that comes out unchanged counts
+            as 100 dB beside others, and so it does for ``noisy_psnr`` (:func:`mean_psnr`).
         count: Images.
         noisy_psnr, noisy_ssim: Of the noisy input, **not clipped**: 20.17 dB for Gaussian noise of sigma 25. Infinite
             where there is no noise.
@@ -130,7 +130,7 @@ def psnr(clean: np.ndarray, image: np.ndarray) -> float:
     return -10 * math.log10(error) if error else math.inf
 
 
-MOST = 100.0
+MOST = 100.0  # dB that an image adds to a mean
 
 
 def mean_psnr(each: Sequence[float]) -> float:
