@@ -24,9 +24,9 @@ RUN = """
     import contextlib, json, sys
     import keras, numpy as np, zoo
     from skimage import data
-    from zoo.training import fit, guide
     from zoo.training.devices import Devices
-    guide.ROUND = fit.ROUND = 5
+    from zoo.training.guide import Guide
+    Guide.ROUND = 5
 
     def run(scope, **options):
         with scope:

@@ -17,8 +17,8 @@ from skimage import data as photographs
 
 import zoo
 from zoo.errors import DivergenceError, InputError, UsageError
-from zoo.training import guide
 from zoo.training.curves import read_csv
+from zoo.training.guide import Guide
 
 CONFIG = {"widths": (8, 12), "encoder_depths": (1, 1), "decoder_depths": (1,)}
 PHOTOGRAPHS = [photographs.camera()[:256, :256], photographs.camera()[256:, 256:], photographs.coins()]
@@ -37,8 +37,7 @@ def weights(model: keras.Model) -> np.ndarray:
 @pytest.fixture
 def short_rounds(monkeypatch):
     """Rounds of 10 steps, so that short runs have several."""
-    monkeypatch.setattr(guide, "ROUND", 10)
-    monkeypatch.setattr("zoo.training.fit.ROUND", 10)
+    monkeypatch.setattr(Guide, "ROUND", 10)
 
 
 def test_it_learns_to_denoise_and_draws_its_curves(short_rounds, tmp_path):
@@ -86,8 +85,8 @@ def test_the_average_of_the_weights_is_what_is_kept(short_rounds, tmp_path):
 SCRIPT = """
     import sys, numpy as np, keras, zoo
     from skimage import data
-    from zoo.training import guide, fit
-    guide.ROUND = fit.ROUND = 10
+    from zoo.training.guide import Guide
+    Guide.ROUND = 10
     keras.utils.set_random_seed(0)
     model = zoo.build("resnet", widths=(8, 12), encoder_depths=(1, 1), decoder_depths=(1,))
     zoo.fit(model, [data.camera()], [data.coins()], noise="gaussian:0-55", steps=int(sys.argv[3]), batch=4, patch=32,
@@ -220,8 +219,8 @@ def test_mixed_precision_keeps_the_image_exact(short_rounds):
 BACKEND = """
     import sys, keras, zoo
     from skimage import data
-    from zoo.training import guide, fit
-    guide.ROUND = fit.ROUND = 1
+    from zoo.training.guide import Guide
+    Guide.ROUND = 1
     assert keras.backend.backend() == "jax"
     model = zoo.build("resnet", widths=(4, 4), encoder_depths=(1, 1), decoder_depths=(1,))
     before = [w.copy() for w in model.get_weights()]

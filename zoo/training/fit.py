@@ -13,7 +13,7 @@ from zoo.noise import Noise
 from zoo.training.corrupt import as_noise
 from zoo.training.data import Augment, batches, hold_out, refuse_copying, validation_pairs
 from zoo.training.devices import Devices
-from zoo.training.guide import ROUND, Guide
+from zoo.training.guide import Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 from zoo.training.run import History, Run
@@ -161,7 +161,7 @@ def fit(
     )
     run.make_folder()
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
-    rounds: dict[str, Any] = {"initial_epoch": run.step // ROUND, "epochs": 2**31, "steps_per_epoch": ROUND}
+    rounds: dict[str, Any] = {"initial_epoch": run.step // guide.ROUND, "epochs": 2**31, "steps_per_epoch": guide.ROUND}
     with devices.training(model, (first, target)):
         model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
     return run.end(model)

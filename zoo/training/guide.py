@@ -17,12 +17,12 @@ from zoo.training.dormant import revive
 from zoo.training.optimizers import Schedule
 from zoo.training.run import Run
 
-# Steps between two looks at schedule and loss.
-ROUND = 100
-
 
 class Guide(keras.callbacks.Callback):
-    """Drives a run by rounds of ``ROUND`` steps, and stops it at its last step or second."""
+    """Drives a run by rounds of steps, and stops it at its last step or second."""
+
+    # Steps between two looks at schedule and loss.
+    ROUND = 100
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Guide(keras.callbacks.Callback):
         count = len(validation[1])
         index = np.arange(-(-count // replicas) * replicas) % count
         self.validation = tuple(keras.tree.map_structure(lambda array: array[index], part) for part in validation)
-        self.validate_every, self.learning_rate, self.batch = max(ROUND, validate_every), learning_rate, batch
+        self.validate_every, self.learning_rate, self.batch = max(self.ROUND, validate_every), learning_rate, batch
         self.revive, self.patience = revive, patience
         self.earlier = run.history.minutes
         self.started = time.monotonic()
@@ -98,7 +98,7 @@ class Guide(keras.callbacks.Callback):
             "revived": None,
         }
         run.history.rows.append(row)
-        if run.step % self.validate_every < ROUND or run.spent:
+        if run.step % self.validate_every < self.ROUND or run.spent:
             row["validation_loss"], row["validation_psnr"] = self._validate()
             # Towards the end the steps are too short to teach a feature that starts again.
             if run.progress < 0.75:
