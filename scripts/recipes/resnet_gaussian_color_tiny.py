@@ -9,7 +9,7 @@ not cut, 0.4 on clean pictures. With every second patch, 25 minutes, it was 0.41
 less on noise that is not cut; not shipped.
 """
 
-from train_entry import AS_PICTURES, EVERYDAY, FINE_TEXTURE, PATCHES, SHRUNK, TEXTURE, Recipe, train_entry
+from train_entry import ALL_SIDES, AS_PICTURES, EVERYDAY, FINE_TEXTURE, PATCHES, SHRUNK, TEXTURE, Recipe, train_entry
 
 RECIPE = Recipe(
     name="resnet-gaussian-color-tiny",
@@ -22,6 +22,7 @@ RECIPE = Recipe(
         {"minutes": 16, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
         {"minutes": 30, "learning_rate": 1e-3, "seed": 9, **FINE_TEXTURE},
         {"minutes": 60, "learning_rate": 1e-3, "seed": 11, **AS_PICTURES, "noise": "gaussian:0-55+bits:8??"},
+        {"minutes": 72, "learning_rate": 1e-3, "seed": 12, **ALL_SIDES, "noise": "gaussian:0-55+bits:8??"},
     ),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",

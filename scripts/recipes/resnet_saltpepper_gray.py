@@ -30,6 +30,7 @@ RECIPE = other_noise(
         {"minutes": 22, "seed": 14, **WITH_DRAWINGS},
         {"minutes": 38, "seed": 15, **WITH_DRAWINGS},
         {"minutes": 46, "seed": 16, **DRAWINGS_ALL_SIDES},
+        {"minutes": 74, "learning_rate": 5e-4, "seed": 17, **DRAWINGS_ALL_SIDES},
     ),
     config={"impulses": True},
 )

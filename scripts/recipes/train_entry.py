@@ -161,7 +161,7 @@ def train_entry(recipe: Recipe) -> None:
             keep_shipped(recipe, before)
     if not args.publish_only:
         keras.utils.set_random_seed(0)
-        if recipe.mixed_precision:
+        if recipe.mixed_precision and not args.float32:
             keras.config.set_dtype_policy(recipe.mixed_precision)
         model = zoo.build(recipe.architecture, **recipe.config)
         if not args.resume:
@@ -225,6 +225,9 @@ def parse(recipe: Recipe) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
     parser.add_argument("--last", action="store_true", help="the last stage alone, from the shipped weights")
+    parser.add_argument(
+        "--float32", action="store_true", help="for processors that have no products of bfloat16, where it is slower"
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run")
     parser.add_argument("--publish-only", action="store_true", help="publish the best weights that the run has so far")
     args = parser.parse_args()
