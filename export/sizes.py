@@ -25,7 +25,7 @@ def any_size(model: keras.Model) -> keras.Model:
     """
     import keras
 
-    from zoo.architectures.blocks import CropLike, PadToMultiple
+    from zoo.architectures.layers import CropLike, PadToMultiple
 
     if is_fixed(model):
         image, *others = model.inputs

@@ -11,9 +11,9 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.architectures import blocks
 from zoo.architectures.accounting import layer_table
 from zoo.architectures.geometry import Geometry
+from zoo.architectures.layers import DepthToSpace, PadToMultiple, SigmaMap
 from zoo.architectures.receptive_field import Reads
 from zoo.errors import UsageError
 
@@ -38,7 +38,7 @@ BY_HAND = {
     "dense": (layers.Dense(16), 8, 144, 1_024 * 128, (1, 1, 0), (32, 32, 16)),
     "pooling": (layers.MaxPooling2D(2), 8, 0, 0, (2, 2, 0), (16, 16, 8)),
     "upsampling": (layers.UpSampling2D(2), 8, 0, 0, (1, "1/2", 0), (64, 64, 8)),
-    "depth to space": (blocks.DepthToSpace(2), 8, 0, 0, (1, "1/2", 0), (64, 64, 2)),
+    "depth to space": (DepthToSpace(2), 8, 0, 0, (1, "1/2", 0), (64, 64, 2)),
     "normalization": (layers.BatchNormalization(), 8, 32, 0, (None, None, None), (32, 32, 8)),
 }
 
@@ -85,7 +85,7 @@ def test_nested_models_are_walked():
 def test_what_the_noise_level_passes_costs_nothing_per_pixel():
     image, sigma = keras.Input((None, None, 8)), keras.Input((1,))
     gains = layers.Dense(8)(layers.Dense(5, activation="relu")(sigma))
-    scaled = layers.Conv2D(1, 1)(blocks.SigmaMap(1.0)(image, sigma))
+    scaled = layers.Conv2D(1, 1)(SigmaMap(1.0)(image, sigma))
     account = zoo.accounting(keras.Model([image, sigma], [scaled, gains]))
     assert account.macs == 5 + 40 + 32 * 32 * 9
     assert account.macs_per_pixel == 9
@@ -110,7 +110,7 @@ def test_the_size_is_the_models_own_or_one_that_it_divides():
     image = keras.Input((None, None, 1))
     down = layers.Conv2D(1, 3, 2, padding="same")
     assert zoo.accounting(keras.Model(image, layers.Conv2D(1, 3)(image))).size == (32, 32)
-    assert zoo.accounting(keras.Model(image, down(blocks.PadToMultiple(12)(image)))).size == (36, 36)
+    assert zoo.accounting(keras.Model(image, down(PadToMultiple(12)(image)))).size == (36, 36)
     fixed = keras.Input((20, 28, 1))
     assert zoo.accounting(keras.Model(fixed, down(fixed))).layers[-1].shape == (10, 14, 1)
     assert zoo.accounting(keras.Model(fixed, down(fixed)), (6, 8)).layers[-1].shape == (3, 4, 1)
@@ -124,7 +124,7 @@ def test_odd_sizes_are_padded_and_cropped():
 
 def test_tiles_are_aligned_to_what_the_model_pads_to_and_shrinks_by():
     image = keras.Input((None, None, 1))
-    padded = blocks.PadToMultiple(6)(image)
+    padded = PadToMultiple(6)(image)
     assert zoo.accounting(keras.Model(image, padded)).multiple_of == 6
     halved = layers.AveragePooling2D(2)(padded)
     assert zoo.accounting(keras.Model(image, halved)).multiple_of == 6

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import zoo
 from zoo.architectures import blocks
+from zoo.architectures.layers import PadToMultiple
 from zoo.architectures.resnet import decoder_block, encoder_block
 from zoo.errors import UsageError
 
@@ -218,7 +219,7 @@ def test_padding_mirrors_and_repeats_what_is_too_short_to_be_mirrored(height, wi
     for axis, side in ((1, height), (2, width)):
         pad = [(0, -side % 4 if i == axis else 0) for i in range(4)]
         wanted = np.pad(wanted, pad, mode="edge" if side < 4 else "reflect")
-    np.testing.assert_array_equal(blocks.PadToMultiple(4)(x), wanted)
+    np.testing.assert_array_equal(PadToMultiple(4)(x), wanted)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.architectures import blocks
 from zoo.architectures.geometry import geometry_of
+from zoo.architectures.layers import DepthToSpace
 from zoo.architectures.receptive_field import Extent
 
 SMALL = {
@@ -169,7 +169,7 @@ def random_net(seed: int) -> keras.Model:
 
     def up(x, by):
         if pick(True, False):
-            return blocks.DepthToSpace(by)(layers.Conv2D(2 * by**2, 1)(x))
+            return DepthToSpace(by)(layers.Conv2D(2 * by**2, 1)(x))
         return pick(
             layers.UpSampling2D(by),
             layers.UpSampling2D(by, interpolation="bilinear"),

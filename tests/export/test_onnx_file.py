@@ -20,7 +20,7 @@ from export import to_onnx
 from export.onnx_graph import Graph
 from export.onnx_nodes import NODES
 from zoo.architectures import geometry
-from zoo.architectures.blocks import CropLike, DepthToSpace, PadToMultiple, SigmaMap
+from zoo.architectures.layers import CropLike, DepthToSpace, PadToMultiple, SigmaMap
 from zoo.errors import InputError, ParityError, UsageError
 
 Small = Callable[..., keras.Model]

@@ -110,7 +110,7 @@ def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras
         import keras
 
         # Registers the layers that the file may name.
-        importlib.import_module("zoo.architectures.blocks")
+        importlib.import_module("zoo.architectures.layers")
     except ModuleNotFoundError as error:
         raise MissingExtraError("a .keras file", "train") from error
     try:
