@@ -6,11 +6,11 @@ The first stage for texture was worth 0.43 and 0.45 dB on val/ (10 and 25 % of t
 fifth is for print, black on white, which networks that know photographs alone take for blocks: 44 dB for 23 when clean,
 29 for 22 with blocks on 3 % of its area. Photographs pay nothing for it: on ten pictures of val/ 0.03 dB more. The
 sixth is for the ends of pictures of odd size, which the network mirrors since then (PadToMultiple): a block that the
-end cuts off has an odd shape then. Without it BSD68 had 34.38 and 29.67 dB at 10 and 25 %, with it 34.52 and 29.83. It cost
-0.09 and 0.17 dB on 24 pictures of val/, whose sides are multiples, and up to 0.4 on Set12: where nothing is padded, the
-last rows had 3.7 times the error that they have where the picture goes on. The last stage sees sides of all kinds, and
-the network has ``impulses`` since then: on eight pictures of val/ 0.29, 0.32 and 0.24 dB at 3, 10 and 25 %, cut to odd
-sizes 0.32, 0.27 and 0.20; the last rows have 1.3 times that error.
+end cuts off has an odd shape then. Without it BSD68 had 34.38 and 29.67 dB at 10 and 25 %, with it 34.52 and 29.83. It
+cost 0.09 and 0.17 dB on 24 pictures of val/, whose sides are multiples, and up to 0.4 on Set12: where nothing is
+padded, the last rows had 3.7 times the error that they have where the picture goes on. The last stage sees sides of all
+kinds, and the network has ``impulses`` since then: on eight pictures of val/ 0.29, 0.32 and 0.24 dB at 3, 10 and 25 %,
+cut to odd sizes 0.32, 0.27 and 0.20; the last rows have 1.3 times that error.
 """
 
 from train_entry import DRAWINGS_ALL_SIDES, ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
