@@ -38,6 +38,7 @@ def copy(source: Path, target: Path, *, planes: bool = False) -> list[np.ndarray
     return arrays
 
 
+PLACED = (273, 278, 279)  # where and how much the strips are
 STORED: list[dict[str, Any]] = [
     {},
     {"compression": "zlib"},
@@ -109,20 +110,102 @@ def test_pages_keep_their_number_sizes_depths_and_tags(tmp_path: Path) -> None:
         for i, (one, other) in enumerate(zip(before.pages, after.pages, strict=True)):
             np.testing.assert_array_equal(arrays[i], pages[i])
             np.testing.assert_array_equal(other.asarray(), pages[i])
-            placed = {273, 278, 279}
-            tags = [{t.code: t.value for t in page.aspage().tags if t.code not in placed} for page in (one, other)]
+            tags = [{t.code: t.value for t in page.aspage().tags if t.code not in PLACED} for page in (one, other)]
             assert tags[0] == tags[1]
             assert (tags[1][270], tags[1][274], tags[1][65000]) == (f"page {i}", 6, (1.5, 2.5, i))
 
 
 @pytest.mark.parametrize("photometric", ["miniswhite", "minisblack"])
-def test_gray_counts_as_it_did(tmp_path: Path, photometric: str) -> None:
-    image = random_image((8, 9), "uint8")
-    tifffile.imwrite(tmp_path / "in.tif", image, photometric=photometric, metadata=None)
-    copy(tmp_path / "in.tif", tmp_path / "out.tif")
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_black_is_black_where_white_is_zero(
+    tmp_path: Path, photometric: str, dtype: str, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every format, and for the model: it knows lost pixels, and photons, by black."""
+    if large:
+        monkeypatch.setattr(tiff, "LARGE_BYTES", 1)
+    image = random_image((8, 9), dtype)
+    stored = WHITE[dtype] - image if photometric == "miniswhite" else image
+    tifffile.imwrite(tmp_path / "in.tif", stored, photometric=photometric, metadata=None)
+    for ending in ("tif", "png"):
+        (array,) = copy(tmp_path / "in.tif", tmp_path / f"out.{ending}")
+        np.testing.assert_array_equal(array, image)
+        np.testing.assert_array_equal(np.array(Image.open(tmp_path / f"out.{ending}")), image)
+
+
+def test_tags_stay_whatever_is_in_them(tmp_path: Path) -> None:
+    """Text that is not ASCII, and what tifffile makes tables of: an electron microscope's, ImageJ's, OME's."""
+    image = random_image((16, 17), "uint16")
+    texts = [
+        "Zoë, 3 µm".encode(),
+        "Zoë, 3 µm".encode("latin-1"),
+        b"[User]\r\nDate=1\r\nUserText=x\r\n",
+        b"AP_WD\r\nWD = 4 mm",
+    ]
+    extra = [(code, 2, 0, text, True) for code, text in zip((315, 270, 34682, 34118), texts, strict=True)]
+    extra += [(65001, 5, 1, (1, 3), True), (65002, 10, 2, (-1, 3, 2, 5), True), (65003, 3, 2, (1, 258), True)]
+    extra += [(65004, 12, 1, 0.1, True), (65005, 7, 3, b"\0\1\2", True)]
+    files = [tmp_path / f"{name}.tif" for name in ("little", "big", "imagej", "ome")]
+    for file, order in zip(files, "<>", strict=False):
+        with tifffile.TiffWriter(file, byteorder=order) as writer:  # type: ignore[arg-type]
+            writer.write(image, photometric="minisblack", metadata=None, extratags=extra)
+    inside = {"Info": "Zoë: 3 µm", "Labels": ["one"]}
+    tifffile.imwrite(files[2], image[None], imagej=True, metadata=inside)
+    tifffile.imwrite(
+        files[3], image, ome=True, metadata={"axes": "YX", "PhysicalSizeX": 1.1, "PhysicalSizeXUnit": "µm"}
+    )
+    for file in files:
+        copy(file, file.with_suffix(".out.tif"))
+        with tifffile.TiffFile(file) as before, tifffile.TiffFile(file.with_suffix(".out.tif")) as after:
+            assert before.byteorder == after.byteorder
+            tags = [
+                {
+                    t.code: (t.dtype, t.astuple()[3].rstrip(b"\0"))
+                    for t in found.pages.first.tags
+                    if t.code not in PLACED
+                }
+                for found in (before, after)
+            ]
+            assert tags[0] == tags[1]
+            assert (before.imagej_metadata, before.ome_metadata) == (after.imagej_metadata, after.ome_metadata)
+            np.testing.assert_array_equal(after.pages.first.asarray(), image)
+
+
+def test_texts_that_are_not_ascii_go_from_jpeg_to_tiff_and_back(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[315], exif.get_ifd(34665)[42036] = "artist.", "lens model"  # Pillow writes no others
+    Image.fromarray(random_image((8, 9), "uint8")).save(tmp_path / "in.jpg", exif=exif)
+    file = (tmp_path / "in.jpg").read_bytes()
+    for text, other in ((b"artist.", "Müller"), (b"lens model", "Größe µ")):
+        assert file.count(text) == 1 and len(text) == len(other.encode())
+        file = file.replace(text, other.encode())
+    (tmp_path / "in.jpg").write_bytes(file)
+    copy(tmp_path / "in.jpg", tmp_path / "out.tif")
     with tifffile.TiffFile(tmp_path / "out.tif") as after:
-        assert after.pages.first.photometric.name.lower() == photometric
-        np.testing.assert_array_equal(after.pages.first.asarray(), image)
+        assert after.pages.first.tags[315].astuple()[3].rstrip(b"\0") == "Müller".encode()
+    copy(tmp_path / "out.tif", tmp_path / "back.jpg")
+    for file in ("in.jpg", "out.tif", "back.jpg"):
+        found = Image.open(tmp_path / file).getexif()
+        texts = found[315], found.get_ifd(34665)[42036]
+        assert [text.encode("latin-1").decode() for text in texts] == ["Müller", "Größe µ"]
+
+
+@pytest.mark.parametrize("way", [{"imagej": True}, {"truncate": True}])
+def test_a_stack_with_one_page_for_all_is_refused(tmp_path: Path, way: dict[str, Any]) -> None:
+    """As ImageJ writes it from 4 GB on: what has no page of its own would be lost."""
+    stack = random_image((5, 8, 9), "uint8")
+    tifffile.imwrite(
+        tmp_path / "in.tif", stack, photometric="minisblack", truncate="truncate" in way, imagej="imagej" in way
+    )
+    if "imagej" in way:
+        data = (tmp_path / "in.tif").read_bytes()
+        with tifffile.TiffFile(tmp_path / "in.tif") as file:
+            second = file.pages[1].offset
+            order: Any = "big" if file.byteorder == ">" else "little"
+        cut = data.index(second.to_bytes(4, order))
+        (tmp_path / "in.tif").write_bytes(data[:cut] + bytes(4) + data[cut + 4 :])
+    with pytest.raises(InputError, match=r"holds a stack of shape \(5, 8, 9\) with a single page"):
+        copy(tmp_path / "in.tif", tmp_path / "out.tif")
 
 
 def test_a_bigtiff_stays_one_and_large_pictures_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -392,7 +392,7 @@ def _checked(path: Path, pages: Iterable[tuple[np.ndarray, Metadata]]) -> Iterat
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[..., 0]
         _check_held(path, array)
-        yield array.astype(array.dtype.newbyteorder("="), copy=False), metadata
+        yield array, metadata
 
 
 def _fitting(array: np.ndarray, metadata: Metadata) -> Metadata:
@@ -412,6 +412,7 @@ def _only(path: Path, pages: Iterator[tuple[np.ndarray, Metadata]]) -> tuple[np.
 
 def _write_one(path: Path, file_format: Format, array: np.ndarray, metadata: Metadata, *, quality: int | None) -> None:
     options = dict(file_format.options) | _saved_with(file_format, metadata)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if quality is not None and file_format in (_JPEG, _WEBP):
         options |= {"quality": quality, "lossless": False}
     if (array.dtype.name, array.shape[2] if array.ndim == 3 else 1) in DEEP:

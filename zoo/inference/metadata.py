@@ -11,6 +11,7 @@ from typing import Any
 class TiffPage:
     """How one page of a TIFF file stores its pixels, and its tags: enough to write the page again."""
 
+    byteorder: str
     photometric: int
     planar: bool
     compression: int
@@ -18,7 +19,7 @@ class TiffPage:
     tile: tuple[int, int] | None
     extrasamples: tuple[int, ...]
     subfiletype: int | None
-    tags: tuple[tuple[int, int, int, Any], ...]  # code, type, count, value
+    tags: tuple[tuple[int, int, int, Any], ...]  # code, type, count, value (bytes are in the file's order)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ lie there in one piece, else of a temporary file. Tags travel as they are, sub-d
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import logging
 import os
+import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tifffile
@@ -31,13 +33,15 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 LARGE_BYTES = 256 * 2**20
 # Offsets of a classic TIFF have 32 bits; tags and tables need some room below.
 BIG_BYTES = 2**32 - 2**25
-GRAYS, RGB = (0, 1), 2  # photometric: white is zero, black is zero; colour
+MINISWHITE, MINISBLACK, RGB = 0, 1, 2  # photometric: white is zero, black is zero; colour
 ALPHAS = (1, 2)  # extrasamples: associated, unassociated
 EXIF_IFDS = {34665: "ExifTag", 34853: "GPSTag"}
 # Tags that say how the pixels lie in that one file, and those that the writer has arguments for.
 STORAGE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330, 338, 339}
 STORAGE |= {282, 283, 296, 347, 512, 513, 514, 529, 530, 531, 532, 34675, 40965, 32997, 32998, *EXIF_IFDS}
 XMP = 700
+# Types of tags that are pairs of numbers.
+RATIONALS = {5: "I", 10: "i"}
 # Where a pointer points until what it points to is there; 0 would be taken for damage.
 PLACEHOLDER = 8
 # Lossless ways to store pixels, by their numbers, and whether tifffile has them without imagecodecs.
@@ -68,6 +72,22 @@ class TiffPages:
             raise InputError(f"{str(path)!r} holds volumes; expected pictures: save the slices as pages")
         if not self._pages:
             raise InputError(f"{str(path)!r} holds no picture; is the file whole?")
+        self._refuse_stacks()
+
+    def _refuse_stacks(self) -> None:
+        """Some programs describe the first of many pictures alone (ImageJ from 4 GB on): the others would be lost."""
+        file = self._file
+        if len(self._pages) > 1 or not (file.is_imagej or file.is_shaped):
+            return
+        try:
+            stacks = [series.shape for series in file.series if series.is_truncated]
+        except Exception as error:
+            raise damaged(self.path, error) from error
+        if stacks:
+            raise InputError(
+                f"{str(self.path)!r} holds a stack of shape {tuple(stacks[0])} with a single page for all of it; "
+                "expected a page for each picture: save them so"
+            )
 
     def close(self) -> None:
         self._file.close()
@@ -89,7 +109,7 @@ class TiffPages:
         return self._known[i]
 
     def read(self, i: int, *, planes: bool = False) -> np.ndarray:
-        """The pixels of page ``i``, H×W or H×W×C.
+        """The pixels of page ``i``, H×W or H×W×C, black at zero.
 
         Args:
             planes: Take channels of any number and meaning; otherwise only gray and colour, with alpha or without.
@@ -107,10 +127,14 @@ class TiffPages:
             if self._bytes[i] < LARGE_BYTES:
                 array = page.asarray()
             elif page.is_memmappable:
-                array = np.memmap(self.path, _dtype(page), "r", page.dataoffsets[0], page.shape)
+                mode: Literal["r", "c"] = "c" if _white_is_zero(page) else "r"  # c: changes stay in memory
+                array = np.memmap(self.path, _dtype(page), mode, page.dataoffsets[0], page.shape)
             else:
                 array = page.asarray(out="memmap")
             array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
+            if _white_is_zero(page):
+                gray = array if array.ndim == 2 else array[..., 0]
+                np.subtract(np.iinfo(array.dtype).max, gray, out=gray)
         except InputError:
             raise
         except Exception as error:
@@ -125,7 +149,7 @@ class TiffPages:
         """What page ``i`` holds beside its pixels."""
         page = self._pages[i]
         try:
-            tags = tuple((t.code, int(t.dtype), t.count, t.value) for t in page.tags if t.code not in STORAGE)
+            tags = tuple(_tag(tag) for tag in page.tags if tag.code not in STORAGE)
             resolution = page.resolution if 282 in page.tags and page.resolutionunit in (2, 3) else None
             per_inch = 2.54 if page.resolutionunit == 3 else 1.0
             xmp = page.tags.valueof(XMP)
@@ -136,7 +160,8 @@ class TiffPages:
                 xmp=bytes(xmp) if isinstance(xmp, bytes) else None,
                 dpi=None if resolution is None else (resolution[0] * per_inch, resolution[1] * per_inch),
                 tiff=TiffPage(
-                    photometric=int(page.photometric),
+                    byteorder=self._file.byteorder,
+                    photometric=MINISBLACK if _white_is_zero(page) else int(page.photometric),
                     planar=page.axes == "SYX",
                     compression=int(page.compression),
                     predictor=page.predictor != 1,
@@ -161,15 +186,25 @@ def exif_block(exif: Image.Exif) -> bytes | None:
     """The EXIF of a page as other formats have it, without what says how its pixels are stored."""
     for tag in STORAGE - set(EXIF_IFDS):
         exif.pop(tag, None)
+    for directory in (exif, *(exif.get_ifd(code) for code in EXIF_IFDS if code in exif)):
+        for tag, value in list(directory.items()):
+            directory[tag] = _Text(value) if isinstance(value, str) else value
     return exif.tobytes() if len(exif) else None
 
 
 def write_tiff(path: Path, pages: Iterable[tuple[np.ndarray, Metadata]], *, big: bool = False) -> None:
-    """Write pages to a new file, each the way it was stored if it comes from a TIFF file, deflated if not."""
+    """Write pages to a new file, each the way it was stored if it comes from a TIFF file, deflated if not.
+
+    If so, all come from one file, whose byte order they keep: what other programs put into tags follows that.
+    """
     directories: list[dict[int, ImageFileDirectory_v2]] = []
-    with tifffile.TiffWriter(path, bigtiff=big, byteorder="<") as writer:
-        for array, metadata in pages:
-            directories.append({} if big else _directories(metadata))
+    pages = iter(pages)
+    first = next(pages)
+    stored = first[1].tiff
+    order: Literal["<", ">"] = ">" if stored is not None and stored.byteorder == ">" else "<"
+    with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
+        for array, metadata in itertools.chain([first], pages):
+            directories.append({} if big else _directories(metadata, order))
             writer.write(**_page(array, metadata, directories[-1]))
     if any(directories):
         _append(path, directories)
@@ -180,7 +215,7 @@ def _page(array: np.ndarray, metadata: Metadata, directories: dict[int, ImageFil
     channels = array.shape[2] if array.ndim == 3 else 1
     stored = metadata.tiff
     color = channels in (3, 4) and (stored is None or stored.photometric == RGB)
-    photometric = RGB if color else (stored.photometric if stored and stored.photometric in GRAYS else 1)
+    photometric = RGB if color else (stored.photometric if stored and stored.photometric != RGB else MINISBLACK)
     extra = stored.extrasamples if stored else ()
     if len(extra) != channels - (3 if color else 1):
         extra = (2,) * (channels - (3 if color else 1))
@@ -219,7 +254,7 @@ def _tags(metadata: Metadata) -> list[tuple[int, int, int, Any, bool]]:
     for code, value in directory.items():
         kind = directory.tagtype[code]
         if kind == 2:
-            tags.append((code, 2, 0, str(value), True))
+            tags.append((code, 2, 0, _Text(value).encode(), True))
         elif kind in (1, 7) and isinstance(value, bytes):
             tags.append((code, kind, len(value), value, True))
         elif kind in (3, 4):
@@ -230,22 +265,38 @@ def _tags(metadata: Metadata) -> list[tuple[int, int, int, Any, bool]]:
     return tags
 
 
+def _tag(tag: tifffile.TiffTag) -> tuple[int, int, int, Any]:
+    """A tag as it lies in the file, whatever a reader makes of it: text in UTF-8, the tables of microscopes."""
+    kind, value = int(tag.dtype), tag.astuple()[3]
+    if kind in RATIONALS:  # the writer would count their bytes twice
+        value = struct.unpack(f"{tag.parent.tiff.byteorder}{2 * tag.count}{RATIONALS[kind]}", value)
+    return tag.code, kind, tag.count, value
+
+
+class _Text(str):
+    """A text of EXIF, which Pillow reads byte by byte, each a character, and writes with question marks for most."""
+
+    def encode(self, encoding: str = "", errors: str = "replace") -> bytes:
+        return super().encode("latin-1", errors)
+
+
 def _loaded(exif: bytes) -> Image.Exif:
     loaded = Image.Exif()
     loaded.load(exif)
     return loaded
 
 
-def _directories(metadata: Metadata) -> dict[int, ImageFileDirectory_v2]:
+def _directories(metadata: Metadata, order: str) -> dict[int, ImageFileDirectory_v2]:
     """EXIF's and GPS's directories, by the tag that points to them."""
     found = {}
     if metadata.exif is not None:
         exif = _loaded(metadata.exif)
         for code in EXIF_IFDS:
             if entries := exif.get_ifd(code):
-                found[code] = ImageFileDirectory_v2(ifh=b"II*\0\0\0\0\0", group=code)
+                header = b"II*\0\0\0\0\0" if order == "<" else b"MM\0*\0\0\0\0"
+                found[code] = ImageFileDirectory_v2(ifh=header, group=code)
                 for tag, value in entries.items():
-                    found[code][tag] = value
+                    found[code][tag] = _Text(value) if isinstance(value, str) else value
     return found
 
 
@@ -263,10 +314,15 @@ def _append(path: Path, directories: Sequence[dict[int, ImageFileDirectory_v2]])
 
 def _known(page: tifffile.TiffPage) -> bool:
     return (
-        page.photometric in (*GRAYS, RGB)
+        page.photometric in (MINISWHITE, MINISBLACK, RGB)
         and page.bitspersample in (8, 16, 32, 64)
         and (CODECS or (LOSSLESS.get(page.compression, False) and page.predictor in (1, 2)))
     )
+
+
+def _white_is_zero(page: tifffile.TiffPage) -> bool:
+    """Whether white is zero and black the highest whole number; of floats, nobody says which is white."""
+    return page.photometric == MINISWHITE and np.dtype(page.dtype).kind == "u"
 
 
 def _dtype(page: tifffile.TiffPage) -> np.dtype:
