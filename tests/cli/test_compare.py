@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
+import pytest
 from PIL import Image
 
 
@@ -23,6 +26,15 @@ def test_a_page_of_folders_that_mirror_each_other(zoo, gray_file, color_file, tm
     assert (result.status, result.err) == (0, f"2 before and after -> {tmp_path / 'page.html'}\n")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count("<figure") == 2 and page.count("data:image/webp") == 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_text(zoo, gray_file, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / os.fsdecode(b"caf\xe9.png")).write_bytes(gray_file.read_bytes())
+    assert zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html").status == 0
+    assert "<b>caf?.png</b>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_compared(zoo, gray_file, color_file, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -47,6 +49,34 @@ def test_pictures_need_no_keras(command, blur, gray_file, tmp_path):
     assert ("onnxruntime" in modules) == (command == "denoise")
     if command in ("list", "show"):
         assert "numpy" not in modules
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of its own")
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "2>&- >&-"])
+def test_closed_streams_stop_nothing(closed, blur, gray_file, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "photos" / name).write_bytes(gray_file.read_bytes())
+    command = [
+        sys.executable,
+        "-m",
+        "zoo.cli",
+        "denoise",
+        tmp_path / "photos",
+        "-o",
+        tmp_path / "out",
+        "--model",
+        blur(1),
+    ]
+    process = subprocess.run(f"{shlex.join(map(str, command))} {closed}", shell=True, capture_output=True, text=True)
+    assert process.returncode == 0 and "Traceback" not in process.stderr
+    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+
+
+def test_what_a_terminal_cannot_spell(blur):
+    command = [sys.executable, "-m", "zoo.cli", "show", blur(1)]
+    process = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (process.returncode, process.stderr) == (0, "") and "blur" in process.stdout
 
 
 def seconds_of_process(command: list[str], cwd: Path) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 from skimage import data
@@ -180,6 +181,41 @@ def test_all_metadata_survives_a_round_trip(tmp_path: Path, ending: str, dtype: 
         exif.load(found.exif)
         assert (exif[0x0110], exif[0x0112]) == ("a camera", 6)
         assert exif.get_ifd(0x8769)[0x829A] == pytest.approx(1 / 60)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_what_a_png_says_of_its_colors_and_behind_its_pixels(tmp_path: Path, dtype: str) -> None:
+    image = random_image((8, 9, 3), dtype)
+    write_image(tmp_path / "plain.png", image)
+    png = (tmp_path / "plain.png").read_bytes()
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    colors = {b"gAMA": struct.pack(">I", 100_000), b"cHRM": bytes(range(32)), b"cICP": bytes([9, 16, 0, 1])}
+    start, end = 8 + 25, len(png) - 12
+    late = chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>") + chunk(b"tEXt", b"Author\0Ann")
+    early = b"".join(chunk(kind, content) for kind, content in colors.items())
+    (tmp_path / "in.png").write_bytes(png[:start] + early + png[start:end] + late + png[end:])
+    array, metadata = read_image(tmp_path / "in.png")
+    np.testing.assert_array_equal(array, image)
+    assert metadata.colors == colors and metadata.xmp == b"<x/>" and metadata.text == {"Author": "Ann"}
+    write_image(tmp_path / "out.png", array, metadata)
+    assert read_image(tmp_path / "out.png")[1] == metadata
+
+
+def test_what_jpeg_has_no_room_for(tmp_path: Path) -> None:
+    """Editors of pictures keep more in a TIFF file than a segment of JPEG holds; what a camera said stays."""
+    extra = [(34377, 1, 80_000, bytes(80_000), True), (33723, 7, 5, b"12345", True), (315, 2, 0, "Ann", True)]
+    tifffile.imwrite(tmp_path / "in.tif", random_image((8, 9), "uint8"), metadata=None, software=False, extratags=extra)
+    write_image(tmp_path / "out.jpg", *read_image(tmp_path / "in.tif"))
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert dict(image.getexif()) == {315: "Ann"}
+    extra = [(270, 2, 0, "x" * 80_000, True)]
+    tifffile.imwrite(tmp_path / "in.tif", random_image((8, 9), "uint8"), metadata=None, software=False, extratags=extra)
+    with pytest.raises(InputError, match="EXIF data is too long"):
+        write_image(tmp_path / "long.jpg", *read_image(tmp_path / "in.tif"))
+    assert not (tmp_path / "long.jpg").exists()
 
 
 def test_quality_is_that_of_lossy_formats(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def places(tasks: list[Task], output: Path) -> dict[str, str]:
     return {str(t.source): t.target.relative_to(output).as_posix() for t in tasks}
 
 
-def test_files_folders_and_patterns(tmp_path: Path) -> None:
+def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = make_pictures(tmp_path / "a" / "b", 3)
     (tmp_path / "a" / "notes.txt").touch()
     out = tmp_path / "out"
@@ -53,6 +53,24 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     inside = tmp_path / "a" / "clean"
     make_pictures(inside, 2)
     assert len(plan([tmp_path / "a"], inside)) == 3
+    assert len(plan([tmp_path / "a" / "**" / "*.png"], inside)) == 3
+    monkeypatch.chdir(tmp_path)
+    for given in ("a", "./a", "a/**/*.png", tmp_path / "a"):
+        for spelled in ("a/clean", "./a/b/../clean", inside):
+            assert len(plan([given], spelled)) == 3
+    assert len(plan(["a/clean/*.png"], "a/again")) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_text(toy: Toy, tmp_path: Path) -> None:
+    (source,) = make_pictures(tmp_path / "a", 1)
+    source.rename(tmp_path / "a" / os.fsdecode(b"caf\xe9.png"))
+    tasks = plan([tmp_path / "a"], tmp_path / "out")
+    journal = Journal(tmp_path / "out", "way")
+    tasks[0].target.parent.mkdir()
+    tasks[0].target.touch()
+    journal.add(tasks[0])
+    assert Journal(tmp_path / "out", "way").done(tasks[0])
 
 
 def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,8 @@ def test_any_layout_in_memory() -> None:
         (np.zeros((4, 4, 4), np.uint8), 1, "colour image"),
         (np.zeros((4, 4), np.uint8), 3, "gray image .* takes 3 channels;"),
         (np.zeros((4, 4, 2), np.uint8), 3, "gray image"),
-        (data.camera().astype(np.float32), 1, r"around \[0, 1\]"),
+        (data.camera().astype(np.float32), 1, r"around \[0, 1\]: divide by its white"),
+        (np.full((9, 9), -500.0), 1, r"mean of -500; .*: subtract its black"),
     ],
 )
 def test_wrong_arrays(image: Any, channels: int, message: str) -> None:

@@ -88,6 +88,13 @@ def test_images_that_do_not_tell() -> None:
         assert np.isfinite(noise_level(with_noise(np.full(shape, 128), 20)))
 
 
+def test_noise_in_a_few_rows_of_a_large_white_image() -> None:
+    """Which fall between those that are looked at."""
+    image = np.full((2000, 2000), 255, np.uint8)
+    image[81:96] = with_noise(np.full((15, 2000), 128), 20)
+    assert np.isfinite(noise_level(image))
+
+
 def test_a_large_image_is_looked_at_in_part() -> None:
     image = with_noise(np.full((2500, 2600), 100), 12)
     assert noise_level(image) == pytest.approx(12, rel=0.03)

@@ -6,6 +6,7 @@ What a subcommand needs is imported when it runs: a command that starts in a bli
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 on success, 2 for wrong usage, 1 for a failed job, 130 when interrupted. What went wrong is said in a line on
         standard error.
     """
+    _prepare_streams()
     try:
         args = _parser().parse_args(argv)
         # Decoders warn of what is odd in a file; what matters is said in a line of our own.
@@ -64,6 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(str(error), 1)
     except KeyboardInterrupt:
         return _failed("interrupted", INTERRUPTED)
+
+
+def _prepare_streams() -> None:
+    """Words must not stop the work: where a stream is closed they are dropped; what it cannot spell becomes "?"."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _parser() -> Parser:

@@ -11,6 +11,7 @@ from zoo.cli.say import say, with_progress
 from zoo.errors import InputError, UsageError
 
 PAGES = (".html", ".htm")
+MOST_PIXELS = 16383  # of a side, in WebP
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,7 +26,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("after", metavar="AFTER", type=Path, help="denoised picture, or the folder that mirrors it")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="picture, or page (.html)")
     parser.add_argument(
-        "--side", type=whole_number(16), default=1600, metavar="N", help="pixels of a picture on the page (1600)"
+        "--side",
+        type=whole_number(16, MOST_PIXELS),
+        default=1600,
+        metavar="N",
+        help="pixels of a picture on the page (1600)",
     )
     parser.set_defaults(run=run, decodes=True)
 
@@ -45,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         with file_beside(args.output) as temporary:
             read = (read_pair(*pair) for pair in pairs)
             page = compare_page(with_progress(read, "reading", len(pairs)), side=args.side)
-            temporary.write_text(page, encoding="utf-8")
+            temporary.write_text(page, encoding="utf-8", errors="replace")  # names that are no text
     elif len(pairs) > 1:
         raise UsageError(f"{len(pairs)} pairs with output {str(args.output)!r}; expected a name in .html")
     else:

@@ -78,8 +78,12 @@ READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 # How each mode of Pillow is read, where not as it is. CMYK is converted by the plain formula, without its profile.
 CONVERSIONS = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 CONVERSIONS |= dict.fromkeys(("P", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"), "RGB")
+# What JPEG has room for, in bytes, in each of its segments.
+MOST_OF_JPEG = 65533
 EXIF_HEADER = b"Exif\x00\x00"
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
+# Of PNG, beside the profile: which colours the values are.
+COLOR_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB")
 XMP_KEYWORD = "XML:com.adobe.xmp"
 # What Pillow's decoders and EXIF reader raise on damaged files, by accident or of purpose (found by damaging files).
 DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, AttributeError)
@@ -224,10 +228,10 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
         raise InputError(
             f"{str(path)!r} has channels of 16 bits, of which only 8 would be read; save it as PNG or TIFF"
         )
+    image.load()  # with what lies behind the pixels
     if deep:
         array = _deep_png(path)
     else:
-        image.load()
         mode = CONVERSIONS.get(image.mode, image.mode)
         if image.has_transparency_data:
             mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
@@ -236,7 +240,7 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
         array = array.astype(np.uint16)
     if array.dtype.name not in ("uint8", "uint16", "float32"):
         raise InputError(f"{str(path)!r} has values of {array.dtype}; expected 8 or 16 bits")
-    return array.astype(array.dtype.newbyteorder("="), copy=False), _metadata(image)
+    return array.astype(array.dtype.newbyteorder("="), copy=False), _metadata(image, path)
 
 
 def _deeper_than_8_bits(image: ImageFile.ImageFile) -> bool:
@@ -267,7 +271,7 @@ def _imagecodecs(path: Path) -> Any:
     return imagecodecs
 
 
-def _metadata(image: ImageFile.ImageFile) -> Metadata:
+def _metadata(image: ImageFile.ImageFile, path: Path) -> Metadata:
     info = image.info
     exif = info.get("exif")
     if image.format == "TIFF":
@@ -285,8 +289,21 @@ def _metadata(image: ImageFile.ImageFile) -> Metadata:
         xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(d > 0 for d in dpi) else None,
         text=text,
+        colors=_color_chunks(path) if image.format == "PNG" else {},
         comment=comment if isinstance(comment, bytes) and image.format in ("JPEG", "MPO") else None,
     )
+
+
+def _color_chunks(path: Path) -> dict[bytes, bytes]:
+    """Those of ``COLOR_CHUNKS`` that a PNG has, which stand in front of its pixels."""
+    found = {}
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8 and (kind := head[4:]) != b"IDAT":
+            content = file.read(int.from_bytes(head[:4], "big") + 4)
+            if kind in COLOR_CHUNKS:
+                found[kind] = content[:-4]
+    return found
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
@@ -443,12 +460,18 @@ def _saved_with(file_format: Format, metadata: Metadata) -> dict[str, Any]:
     for ours, pillows in names.items():
         if ours in file_format.metadata and (value := getattr(metadata, ours)):
             options[pillows] = value
+    if file_format is _JPEG and len(options.get("exif", b"")) > MOST_OF_JPEG:
+        from zoo.inference.tiff import without_blocks
+
+        options["exif"] = without_blocks(options["exif"])
     if file_format is _PNG:
         texts = PngImagePlugin.PngInfo()
         for keyword, text in metadata.text.items():
             texts.add_itxt(keyword, text) if not text.isascii() else texts.add_text(keyword, text)
         if xmp := options.pop("xmp", None):
             texts.add_itxt(XMP_KEYWORD, xmp.decode("utf-8", "replace"))
+        for kind, content in metadata.colors.items():
+            texts.add(kind, content)
         options["pnginfo"] = texts
     return options
 

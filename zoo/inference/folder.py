@@ -69,18 +69,19 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     for given in map(Path, inputs):
         if given.is_dir():
             several = True
-            # What an earlier job put into a folder below is no input; into the folder itself it may not go.
-            results = None if output.resolve() == given.resolve() else output
+            results = _results(output, given)
             inside = [p for p in _files(given) if is_picture(p) and results not in p.parents]
             if not inside:
                 raise InputError(f"no pictures in {str(given)!r}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]
         elif not given.exists() and glob.has_magic(str(given)):
             several = True
+            root = _root(given)
+            results = _results(output, root)
             matches = [Path(p) for p in sorted(glob.glob(str(given), recursive=True)) if os.path.isfile(p)]
-            if not matches:
+            if not (matches := [path for path in matches if results not in path.parents]):
                 raise InputError(f"no picture matches {str(given)!r}; expected a pattern that finds some")
-            found += [(path, path.relative_to(_root(given))) for path in matches]
+            found += [(path, path.relative_to(root)) for path in matches]
         else:
             found.append((given, Path(given.name)))
     if several and (output.is_file() or (is_picture(output) and not output.is_dir())):
@@ -109,6 +110,15 @@ def _files(folder: Path) -> list[Path]:
 
     found = (Path(folder, name) for folder, _, names in os.walk(folder, onerror=refuse) for name in names)
     return sorted(path for path in found if path.is_file())
+
+
+def _results(output: Path, folder: Path) -> Path | None:
+    """The output, if it is a folder below this one: what an earlier job put there is no input.
+
+    Into the folder itself it may not go.
+    """
+    whole, inside = folder.resolve(), output.resolve()
+    return folder / inside.relative_to(whole) if whole in inside.parents else None
 
 
 def _root(pattern: Path) -> Path:
@@ -172,7 +182,7 @@ class Journal:
 
     def add(self, task: Task) -> None:
         """Note that the result is there."""
-        line = json.dumps(self._entry(task), ensure_ascii=False) + "\n"
+        line = json.dumps(self._entry(task)) + "\n"
         with self._lock, self.path.open("ab") as file:
             file.write(line.encode())  # in one piece, at the end, whoever else writes
 

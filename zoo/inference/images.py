@@ -84,8 +84,9 @@ def _check_floats(array: np.ndarray, channels: int) -> None:
         colors = strip[..., :channels] if strip.ndim == 3 else strip
         total += float(colors.sum(dtype=np.float64))
     mean = total / (array.shape[0] * array.shape[1] * channels)
-    if mean > HIGHEST_MEAN:
-        raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, 1]: divide by its white")
+    if abs(mean) > HIGHEST_MEAN:
+        how = "divide by its white" if mean > 0 else "subtract its black, divide by its white"
+        raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, 1]: {how}")
 
 
 def _strips(array: np.ndarray) -> Iterator[np.ndarray]:

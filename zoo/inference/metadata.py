@@ -29,7 +29,8 @@ class Metadata:
     format: By Pillow's name, such as "JPEG".
     icc: Colour profile. exif: EXIF block, its header first. xmp: XMP packet.
     dpi: Pixels per inch, across and down.
-    text: Keywords and texts of a PNG. comment: that of a JPEG.
+    text: Keywords and texts of a PNG. colors: Its chunks that say which colours its values are, by their names.
+    comment: That of a JPEG.
     tiff: Of a page of a TIFF file.
     """
 
@@ -39,5 +40,6 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     text: Mapping[str, str] = field(default_factory=dict)
+    colors: Mapping[bytes, bytes] = field(default_factory=dict)
     comment: bytes | None = None
     tiff: TiffPage | None = None

@@ -99,14 +99,16 @@ def _estimate(plane: np.ndarray, left_out: np.ndarray, step: int) -> float | Non
     textures = _textures(whole, step)
     if left_out.any() and np.isfinite(textures).sum() < ENOUGH_PATCHES:
         return None
-    return min(_by_wavelets(whole), _by_patches(whole, textures, step))
+    level = min(_by_wavelets(whole), _by_patches(whole, textures, step))
+    return level if math.isfinite(level) else None
 
 
 def _by_wavelets(plane: np.ndarray) -> float:
     every = max(1, plane.size // MOST_COEFFICIENTS)
     for step in (every, 1):  # down the columns, of which some rows are enough, then along the rows
         plane = (np.lib.stride_tricks.sliding_window_view(plane, len(WAVELET), axis=0)[::step] @ WAVELET).T
-    return float(np.median(np.abs(plane[np.isfinite(plane)]))) / MEDIAN_OF_NORMAL
+    left = plane[np.isfinite(plane)]
+    return float(np.median(np.abs(left))) / MEDIAN_OF_NORMAL if left.size else math.inf
 
 
 def _textures(plane: np.ndarray, step: int) -> np.ndarray:

@@ -40,6 +40,7 @@ EXIF_IFDS = {34665: "ExifTag", 34853: "GPSTag"}
 STORAGE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330, 338, 339}
 STORAGE |= {282, 283, 296, 347, 512, 513, 514, 529, 530, 531, 532, 34675, 40965, 32997, 32998, *EXIF_IFDS}
 XMP = 700
+EDITORS = (33723, 34377)  # IPTC, Photoshop
 # Types of tags that are pairs of numbers.
 RATIONALS = {5: "I", 10: "i"}
 # Where a pointer points until what it points to is there; 0 would be taken for damage.
@@ -184,12 +185,20 @@ class TiffPages:
 
 def exif_block(exif: Image.Exif) -> bytes | None:
     """The EXIF of a page as other formats have it, without what says how its pixels are stored."""
-    for tag in STORAGE - set(EXIF_IFDS):
+    for tag in STORAGE - set(EXIF_IFDS) | {XMP}:  # which has a place of its own
         exif.pop(tag, None)
     for directory in (exif, *(exif.get_ifd(code) for code in EXIF_IFDS if code in exif)):
         for tag, value in list(directory.items()):
             directory[tag] = _Text(value) if isinstance(value, str) else value
     return exif.tobytes() if len(exif) else None
+
+
+def without_blocks(exif: bytes) -> bytes:
+    """The EXIF of a TIFF page without what editors of pictures put there for themselves, which can be large."""
+    loaded = _loaded(exif)
+    for tag in EDITORS:
+        loaded.pop(tag, None)
+    return loaded.tobytes()
 
 
 def write_tiff(path: Path, pages: Iterable[tuple[np.ndarray, Metadata]], *, big: bool = False) -> None:
