@@ -66,13 +66,18 @@ def _walk(graph: Graph, model: Any, inputs: Sequence[str]) -> str:
     nodes = [node for depth in sorted(model._nodes_by_depth, reverse=True) for node in model._nodes_by_depth[depth]]
     readers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     names = {id(tensor): name for tensor, name in zip(model.inputs, inputs, strict=False)}
+    graph.shared.update(names[id(tensor)] for tensor in model.inputs if readers[id(tensor)] > 1)
     for node in nodes:
         layer, kind = node.operation, type(node.operation).__name__
         if kind == "InputLayer":
             continue
-        write: Callable[..., str] | None = _walk_nested if hasattr(layer, "layers") else NODES.get(kind)
-        if write is None and hasattr(layer, "onnx_nodes"):  # of somebody's own architecture
+        write: Callable[..., str] | None
+        if hasattr(layer, "onnx_nodes"):  # of somebody's own architecture
             write = _own_nodes
+        elif hasattr(layer, "_nodes_by_depth") or hasattr(layer, "_functional"):
+            write = _walk_nested
+        else:
+            write = NODES.get(kind)
         if write is None:
             raise UsageError(
                 f"layer {layer.name!r} is a {kind}, which is not known as ONNX nodes; expected one of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,7 +169,7 @@ def as_float32(model: keras.Model) -> keras.Model:
     """The model itself if it computes in float32, else (mixed precision) a copy of it that does."""
     import keras
 
-    if all(layer.compute_dtype == "float32" for layer in model.layers):
+    if all(layer.compute_dtype == "float32" for layer in _all_layers(model)):
         return model
 
     def exact(config: Any) -> Any:
@@ -183,6 +183,14 @@ def as_float32(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights([np.asarray(weight, np.float32) for weight in model.get_weights()])
     return copy
+
+
+def _all_layers(model: keras.Model) -> Iterator[Any]:
+    """The layers of a model and of those within it."""
+    import keras
+
+    for layer in model.layers:
+        yield from _all_layers(layer) if isinstance(layer, keras.Model) else (layer,)
 
 
 def _keras(model: keras.Model) -> Run:

@@ -25,6 +25,8 @@ def any_size(model: keras.Model) -> keras.Model:
     """
     import keras
 
+    if (outputs := len(model.outputs)) != 1:
+        raise UsageError(f"model {model.name!r} has {outputs} outputs; expected one, the denoised image")
     from zoo.architectures.layers import CropLike, PadToMultiple
 
     if is_fixed(model):

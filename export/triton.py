@@ -39,11 +39,17 @@ def to_triton(
     :func:`export.to_onnx`.
 
     Raises:
-        UsageError: Also a name that cannot be that of a folder.
+        UsageError: Also a name that cannot be that of a folder, and a repository that holds another model, which would
+            be replaced.
     """
     facts = Facts.of(model, metadata, io=io)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", facts.name):
         raise UsageError(f"model name {facts.name!r}; expected letters, numbers, and _ . - between them")
+    if others := sorted(p.parent.name for p in Path(path).glob("*/config.pbtxt") if p.parent.name != facts.name):
+        raise UsageError(
+            f"{str(path)!r} holds {', '.join(others)}, which would be lost; expected a folder of its own for "
+            f"{facts.name!r}, to be moved beside it, or served by a second --model-repository"
+        )
     proto = onnx_model(model, io=io, metadata=metadata)
 
     def write(folder: Path) -> None:
@@ -58,6 +64,7 @@ def to_triton(
         "Triton model repository",
         ("Serve", "sh", 'tritonserver --model-repository="$PWD"\n'),
         ("Python (tritonclient)", "python", python_triton(facts)),
+        note=f"A request holds up to {MAX_BATCH} images (`max_batch_size` in config.pbtxt).",
     )
     return deliver_folder(model, path, write, guide=guide, facts={"format": "triton", "io": io})
 

@@ -28,6 +28,7 @@ async function open(blob) {
     context.drawImage(bitmap, 0, 0);
     picture = context.getImageData(0, 0, bitmap.width, bitmap.height);
   } catch {
+    if (number !== current) return;
     say("error", "This is no picture that the browser can read; try a JPEG, PNG or WebP.");
     return;
   }

@@ -200,6 +200,10 @@ def test_triton_understands_the_repository(small: Small, tmp_path: Path) -> None
     assert {name: warm[name].data_type for name in warm} == {part.name: part.data_type for part in config.input}
     with pytest.raises(UsageError, match="model name 'a b'"):
         export.to_triton(model, tmp_path / "other", metadata={"name": "a b"})
+    export.to_triton(model, tmp_path / "models", metadata={"name": "mine"})  # again
+    with pytest.raises(UsageError, match="holds mine, which would be lost"):
+        export.to_triton(model, tmp_path / "models", metadata={"name": "another"})
+    assert [place.parent.name for place in (tmp_path / "models").glob("*/config.pbtxt")] == ["mine"]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -140,6 +140,34 @@ def forked(x: Any) -> Any:
     return layers.Add(name="joined")([x, layers.BatchNormalization(name="one_way")(x)])
 
 
+def pre_activated() -> keras.Model:
+    """Normalized on one way and read as it is on the other, within: what stands before it outside must stay."""
+    x = keras.Input((None, None, 4))
+    return keras.Model(x, layers.Add()([x, conv(4)(layers.ReLU()(layers.BatchNormalization()(x)))]), name="block")
+
+
+class OwnNodes(layers.Layer):
+    """Of somebody's own: by its looks a model, by its name one of the zoo's layers."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.layers = [layers.ReLU()]
+
+    def call(self, x: Any) -> Any:
+        return 2 * self.layers[0](x)
+
+    def geometry(self) -> geometry.Geometry:
+        return geometry.Geometry()
+
+    def onnx_nodes(self, graph: Graph, x: str) -> str:
+        x = graph.node(f"{self.name}/relu", "Relu", x)
+        return graph.node(self.name, "Add", x, x)
+
+
+class Dense(OwnNodes):
+    pass
+
+
 def twice(x: Any) -> Any:
     shared = conv(4, name="shared")
     return shared(shared(conv(4)(x)))
@@ -175,6 +203,8 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "dropouts": lambda: stack(conv(), layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.Activation("tanh")),
     "one layer in two places": lambda: stack(twice),
     "a model in the model": lambda: stack(stack(conv(4), layers.BatchNormalization()), layers.ReLU()),
+    "a block in the model": lambda: stack(conv(4), pre_activated()),
+    "layers of one's own": lambda: stack(conv(4), OwnNodes(), conv(4), Dense()),
     "padded and cropped": lambda: stack(padded),
     "separable": lambda: stack(layers.SeparableConv2D(6, (3, 5), padding="same", depth_multiplier=2), conv()),
     "separable without bias": lambda: stack(layers.SeparableConv2D(4, 3, padding="same", use_bias=False), conv()),

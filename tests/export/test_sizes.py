@@ -38,6 +38,27 @@ def test_even_sides_become_all(shaken: Shaken, tmp_path: Path, side: int | None)
     assert export.to_onnx(whole, tmp_path / "m.onnx").max_abs <= 1e-5
 
 
+def test_in_mixed_precision_even_sides_become_all_in_float32(shaken: Shaken, tmp_path: Path) -> None:
+    exact = shaken(halving(None))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = halving(None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(exact.get_weights())
+    assert export.to_onnx(export.any_size(mixed), tmp_path / "m.onnx").max_abs <= 1e-5
+    assert export.to_saved_model(export.any_size(mixed), tmp_path / "saved").max_abs <= 1e-5
+    for path in (tmp_path / "m.onnx", tmp_path / "saved"):
+        assert export.check_parity(export.any_size(exact), path).max_abs <= 1e-5
+
+
+def test_a_model_of_two_outputs_is_refused() -> None:
+    image = keras.Input((None, None, 1))
+    outputs = [layers.Conv2DTranspose(1, 2, 2)(layers.Conv2D(4, 2, 2)(image)), layers.Identity()(image)]
+    with pytest.raises(UsageError, match="has 2 outputs; expected one"):
+        export.any_size(keras.Model(image, outputs))
+
+
 def test_a_model_that_takes_all_is_left_alone(tiny: keras.Model) -> None:
     assert export.any_size(tiny) is tiny
 

@@ -20,6 +20,7 @@ import export
 import zoo
 from zoo.cli import main
 from zoo.errors import InputError, UsageError
+from zoo.finetuning.finetune import _freeze
 from zoo.finetuning.survey import Item, split, survey
 from zoo.finetuning.verdict import case
 
@@ -143,6 +144,13 @@ def test_what_is_frozen_stays(
         same = all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
         assert same or a.name.startswith(trained)
     assert not np.array_equal(before.get_layer("head").get_weights()[0], after.get_layer("head").get_weights()[0])
+
+
+def test_what_an_entry_does_not_train_stays_so(parent: Path) -> None:
+    model = zoo.load_keras(parent)
+    model.get_layer("head").trainable = False
+    _freeze(model, "none")
+    assert not model.get_layer("head").trainable and model.trainable_variables
 
 
 def test_a_steplength_is_found(

@@ -64,6 +64,18 @@ def test_a_model_with_two_inputs_and_one_without_relus() -> None:
     assert dormant(leaky, IMAGES) == {}
 
 
+@pytest.mark.parametrize("what", ["slope", "groups"])
+def test_what_is_not_asleep_or_not_alone_is_left(what: str) -> None:
+    """A negative slope is awake below zero; of a convolution in groups, no feature is read by its own number."""
+    image = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(4, 3, padding="same", bias_initializer=keras.initializers.Constant(-100))(image)
+    x = keras.layers.ReLU(negative_slope=0.1 if what == "slope" else 0)(x)
+    model = keras.Model(image, keras.layers.Conv2D(4, 3, groups=2 if what == "groups" else 1)(x))
+    before = model.get_weights()
+    assert dormant(model, IMAGES) == {} and revive(model, IMAGES, seed=0) == 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
 def test_training_revives(model: keras.Model) -> None:
     images = [np.random.default_rng(i).integers(0, 256, (48, 48), np.uint8) for i in range(3)]
     run = zoo.fit(

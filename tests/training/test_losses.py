@@ -46,6 +46,14 @@ def test_the_range_penalty_weighs_both_sides_and_nothing_inside():
     assert float(penalty(values, values)) == pytest.approx((0.25 + 0.25) / 4, rel=1e-4)
 
 
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
+def test_the_range_penalty_goes_with_losses_of_keras(loss):
+    """Which have taken the mean over the channels."""
+    values = np.array([-0.5, 0.0, 1.0, 1.5, 0.5, 0.5], np.float32).reshape(1, 1, 3, 2)
+    penalty = make_loss(keras.losses.get(loss.title().replace("_", "")), range_penalty=1.0)
+    assert float(penalty(values, values)) == pytest.approx((0.25 + 0.25) / 6, rel=1e-4)
+
+
 def test_psnr_is_of_the_clipped_output():
     metric = PSNR()
     metric.update_state(np.ones((2, 4, 4, 1), np.float32), np.full((2, 4, 4, 1), 0.9, np.float32))

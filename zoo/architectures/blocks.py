@@ -101,7 +101,7 @@ def image_output(
     start = "zeros" if predicts == "noise" else "glorot_uniform"
     x = layers.Conv2D(channels * upscale**2, 3, padding="same", kernel_initializer=start, name="head", dtype=EXACT)(x)
     if upscale > 1:
-        x = DepthToSpace(upscale, name="head_depth_to_space")(x)
+        x = DepthToSpace(upscale, name="head_depth_to_space", dtype=EXACT)(x)
     if output == "tanh":
         x = layers.Activation("tanh", name="head_tanh", dtype=EXACT)(x)
         x = layers.Rescaling(0.5 + slack, 0.5, name="head_range", dtype=EXACT)(x)

@@ -246,7 +246,7 @@ def _train(
 
 def _freeze(model: keras.Model, freeze: Freeze) -> None:
     for layer in model.layers:
-        layer.trainable = not layer.name.startswith(FROZEN[freeze])
+        layer.trainable = layer.trainable and not layer.name.startswith(FROZEN[freeze])
     frozen = any(layer.weights and not layer.trainable for layer in model.layers)
     if not model.trainable_variables or (freeze != "none" and not frozen):
         what = "nothing untrained" if model.trainable_variables else "nothing to train"

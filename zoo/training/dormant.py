@@ -70,7 +70,9 @@ def _place(layer: keras.layers.Layer) -> tuple[Any, Any, list[Any]] | None:
         return None
     relu = readers[0]
     behind = _readers(relu)
-    if type(relu) is not keras.layers.ReLU or not behind or any(type(x) is not keras.layers.Conv2D for x in behind):
+    if type(relu) is not keras.layers.ReLU or relu.negative_slope or relu.threshold:
+        return None
+    if not behind or any(type(x) is not keras.layers.Conv2D or x.groups > 1 for x in behind):
         return None
     return layer, relu, behind
 

@@ -62,7 +62,7 @@ def fit(
             (:class:`zoo.training.corrupt.LayerNoise`); None for pairs.
         steps, minutes: The budget: exactly one of the two. With ``minutes`` the schedule follows the clock; several
             workers, each of which has its own clock, need ``steps``.
-        out: A folder that receives ``last.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
+        out: A folder that receives ``last-STEP.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
             ``run.json``; None writes nothing.
         resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state.
         batch, patch: Patches per step; their side in pixels.
@@ -163,5 +163,8 @@ def fit(
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
     rounds: dict[str, Any] = {"initial_epoch": run.step // guide.ROUND, "epochs": 2**31, "steps_per_epoch": guide.ROUND}
     with devices.training(model, (first, target)):
-        model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
+        try:
+            model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
+        finally:
+            guide.bar.stop()  # which gives the terminal its cursor back
     return run.end(model)

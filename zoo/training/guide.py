@@ -79,8 +79,8 @@ class Guide(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         run, loss = self.run, float((logs or {})["loss"])
         if not math.isfinite(loss):
-            kept = "nothing was kept" if run.folder is None else f"the last good weights are in {str(run.folder)!r}"
-            self.bar.stop()
+            best = run.folder is not None and (run.folder / "best.weights.h5").is_file()
+            kept = f"the last good weights are in {str(run.folder)!r}" if best else "nothing was kept"
             raise DivergenceError(
                 f"the loss became {loss} at step {run.step}; {kept}; try a smaller learning rate (now "
                 f"{self.learning_rate:g}) or a warm-up"

@@ -85,7 +85,9 @@ class WithRangePenalty(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         outside = ops.square(ops.minimum(y_pred, 0.0)) + ops.square(ops.maximum(y_pred - 1.0, 0.0))
-        return self.loss.call(y_true, y_pred) + self.weight * outside
+        loss = self.loss.call(y_true, y_pred)
+        outside = ops.mean(outside, axis=tuple(range(len(loss.shape), len(outside.shape))))  # as Keras' own losses do
+        return loss + self.weight * outside
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss), "weight": self.weight}
@@ -103,6 +105,7 @@ class PSNR(keras.metrics.Mean):
         super().__init__(name=name, **kwargs)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         error = ops.mean(ops.square(ops.clip(y_pred, 0, 1) - y_true), axis=(1, 2, 3))
         # 120 dB where nothing differs: a float32 has no more to tell, and infinity would hide all other images.
         decibels = -10 * ops.log10(ops.maximum(error, 1e-12))

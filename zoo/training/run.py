@@ -77,6 +77,8 @@ class Run:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         model.load_weights(self.folder / state["last"])
+        for variable, value in zip(_random_states(model), state.get("random", []), strict=False):
+            variable.assign(value)
         self.best_loss, self.ended = state["best_loss"], state.get("ended", False)
         rows = [row for row in read_csv(self.folder / "curve.csv") if int(row["step"] or 0) <= state["step"]]
         self.history = History(rows, state["best_psnr"], state["best_step"], state["step"], state["minutes"])
@@ -122,6 +124,7 @@ class Run:
             "best_psnr": self.history.best_psnr,
             "best_step": self.history.best_step,
             "ended": self.ended,
+            "random": [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)],
             "budget": {"steps": self.steps, "minutes": self.minutes},
         }
         with file_beside(self.folder / "run.json") as temporary:
@@ -137,6 +140,11 @@ class Run:
         elif self.folder is not None and (self.folder / "best.weights.h5").is_file():
             bare(model).load_weights(self.folder / "best.weights.h5")
         return self.history
+
+
+def _random_states(model: keras.Model) -> list[Any]:
+    """Where the layers that draw numbers, such as dropout, have come to. Keras does not save it with the weights."""
+    return [variable for variable in model.variables if variable.name == "seed_generator_state"]
 
 
 def bare(model: keras.Model) -> keras.Model:
