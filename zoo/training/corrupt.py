@@ -181,8 +181,12 @@ def _(noise: Jpeg, clean: Any, seed: Any) -> tuple[Any, Any]:
     quality = tf.cast(tf.round(draw_level(noise.quality, clean, seed)[:, 0, 0, 0]), tf.int32)
 
     def compress(item: tuple[Any, Any]) -> Any:
-        pixels = tf.image.convert_image_dtype(tf.clip_by_value(item[0], 0, 1), tf.uint8, saturate=True)
-        return tf.cast(tf.image.adjust_jpeg_quality(pixels, item[1]), tf.float32) / 255
+        pixels = tf.cast(tf.round(tf.clip_by_value(item[0], 0, 1) * 255), tf.uint8)
+        # Not adjust_jpeg_quality, nor convert_image_dtype: its fast decoder, and whole numbers that are cut and not
+        # rounded, make pictures darker by one of 255 steps in the mean, and a network would learn to brighten.
+        content = tf.raw_ops.EncodeJpegVariableQuality(images=pixels, quality=item[1])
+        found = tf.io.decode_jpeg(content, item[0].shape[-1], dct_method="INTEGER_ACCURATE")
+        return tf.cast(found, tf.float32) / 255
 
     return tf.map_fn(compress, (clean, quality), fn_output_signature=tf.float32), none(clean)
 
