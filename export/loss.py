@@ -12,8 +12,7 @@ import numpy as np
 
 from zoo.errors import InputError, MissingExtraError
 from zoo.evaluation import psnr
-from zoo.inference.files import read_image
-from zoo.inference.pictures import as_float, is_picture
+from zoo.inference.pictures import as_float, is_picture, read_picture
 from zoo.noise import Gaussian, Noise, ends
 
 LIMIT = 0.10  # dB
@@ -117,7 +116,7 @@ def _read(folder: Path) -> Iterator[np.ndarray]:
     if not paths:
         raise InputError(f"no pictures in {str(folder)!r}; expected a folder of clean ones")
     for path in paths[:MOST_PICTURES]:
-        image = as_float(read_image(path)[0])
+        image = as_float(read_picture(path)[0])
         image = image[..., np.newaxis] if image.ndim == 2 else image
         yield image[..., :1] if image.shape[2] < 3 else image[..., :3]  # without alpha
 

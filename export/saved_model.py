@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 WARM_UP = "tf_serving_warmup_requests"
+LUMA = (19595, 38470, 7471)  # of 65536: ITU-R BT.601, as Pillow rounds it
 
 
 def to_saved_model(
@@ -95,7 +96,7 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
 
     def encoded(image_bytes: tf.Tensor, *sigma: tf.Tensor) -> dict[str, tf.Tensor]:
         def single(item: tuple[tf.Tensor, ...]) -> tf.Tensor:
-            pixels = tf.io.decode_image(item[0], channels=channels, expand_animations=False)
+            pixels = _decode(item[0], channels)
             return tf.io.encode_png(eight_bits(pixels[tf.newaxis], *(s[tf.newaxis] for s in item[1:]))["denoised"][0])
 
         return {"denoised_bytes": tf.map_fn(single, (image_bytes, *sigma), fn_output_signature=tf.string)}
@@ -108,6 +109,23 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
     archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
     archive.write_out(str(folder), verbose=False)
+
+
+def _decode(content: Any, channels: int) -> Any:
+    """A file's bytes → uint8 (h, w, channels), as Pillow has it: TensorFlow's ways to decode JPEG fast, and to gray,
+    make pictures darker.
+    """
+    import tensorflow as tf
+
+    pixels = tf.cond(
+        tf.io.is_jpeg(content),
+        lambda: tf.io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(content, 3, expand_animations=False),
+    )
+    if channels == 1:
+        luma = tf.reduce_sum(tf.cast(pixels, tf.int32) * LUMA, axis=-1, keepdims=True)
+        pixels = tf.cast(tf.bitwise.right_shift(luma + 2**15, 16), tf.uint8)
+    return tf.ensure_shape(pixels, (None, None, channels))
 
 
 def _write_warm_up(folder: Path, facts: Facts) -> None:

@@ -230,6 +230,8 @@ def test_a_seed_gives_the_same_picture_and_another_seed_another(name):
         "jpeg:40-95",
         "camera:0-20,0-5+jpeg:70",
         "poisson:1-100+saltpepper:2.5+blocks:0-25",
+        "poisson:1-1000000",
+        "gaussian:0.00001-20.123456",
     ],
 )
 def test_a_name_names_its_noise(name):

@@ -361,5 +361,5 @@ def number(level: Level) -> float:
 
 
 def format_level(level: Level) -> str:
-    low, high = ends(level)
-    return f"{low:g}" if low == high else f"{low:g}-{high:g}"
+    low, high = (np.format_float_positional(end, trim="-") for end in ends(level))
+    return low if low == high else f"{low}-{high}"

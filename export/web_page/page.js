@@ -17,6 +17,7 @@ function say(state, text) {
 async function open(blob) {
   if (!blob) return;
   const number = ++current;
+  picture = null; // a new level is for the new one
   say("busy", "Reading the picture.");
   progress.removeAttribute("value");
   try {

@@ -42,7 +42,10 @@ function cut({ data, width }, rows, columns, channels) {
 }
 
 async function denoise({ number, picture, facts, sigma }) {
-  opening ??= open();
+  opening ??= open().catch((error) => {
+    opening = null; // the next picture tries again
+    throw error;
+  });
   const { ort, session, by } = await opening;
   const begun = performance.now();
   const { width, height } = picture;

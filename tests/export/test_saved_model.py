@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
+from skimage import data
 
 from export import check_parity, to_saved_model
 from zoo.errors import ParityError, UsageError
@@ -77,6 +80,24 @@ def test_eight_bits_and_files(small: Small, tmp_path: Path, channels: int) -> No
         inputs = [image[None] / np.float32(255), *([np.array([level], np.float32) / 255] if channels == 3 else [])]
         expected = model(inputs if len(inputs) > 1 else inputs[0], training=False).numpy()[0]
         assert np.abs(single - 255 * np.clip(expected, 0, 1)).max() <= 0.51
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", ["JPEG", "BMP", "PNG"])
+def test_files_are_decoded_as_elsewhere(small: Small, tmp_path: Path, kind: str, channels: int) -> None:
+    """A model without weights worth mentioning, so that what comes out is what was read."""
+    model = small("resnet", channels=channels)
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    to_saved_model(model, tmp_path / "saved")
+    encoded = tf.saved_model.load(str(tmp_path / "saved" / "1")).signatures["encoded"]
+    picture = Image.fromarray(data.astronaut()[:64, :80])
+    for mode in ("L", "RGB"):
+        buffer = io.BytesIO()
+        picture.convert(mode).save(buffer, kind)
+        (content,) = encoded(image_bytes=tf.constant([buffer.getvalue()]))["denoised_bytes"].numpy()
+        expected = np.array(Image.open(buffer).convert("L" if channels == 1 else "RGB"), float)
+        found = tf.io.decode_png(content).numpy().reshape(expected.shape)
+        assert np.abs(found - expected).max() <= 1 and abs((found - expected).mean()) < 0.3
 
 
 def test_a_process_with_tensorflow_alone_answers_the_warm_up(tiny: keras.Model, tmp_path: Path) -> None:

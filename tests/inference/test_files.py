@@ -218,6 +218,14 @@ def test_what_jpeg_has_no_room_for(tmp_path: Path) -> None:
     assert not (tmp_path / "long.jpg").exists()
 
 
+def test_exif_that_nobody_can_read_stops_nothing(tmp_path: Path) -> None:
+    Image.fromarray(random_image((8, 9), "uint8")).save(tmp_path / "in.jpg", exif=b"Exif\0\0garbage")
+    array, metadata = read_image(tmp_path / "in.jpg")
+    assert metadata.exif is None
+    for ending in ("jpg", "tif", "bmp", "png"):
+        write_image(tmp_path / f"out.{ending}", array, metadata)
+
+
 def test_quality_is_that_of_lossy_formats(tmp_path: Path) -> None:
     photo = data.chelsea()
     for ending in (".jpg", ".webp"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -337,6 +339,16 @@ def test_an_empty_folder_and_a_broken_file_are_named(tmp_path):
     (tmp_path / "broken.png").write_text("not a picture")
     with pytest.raises(InputError, match=r"broken\.png"):
         open_images(tmp_path, 1)
+
+
+@pytest.mark.parametrize("what", ["cut short", "another format"])
+def test_what_only_the_decoder_finds_is_refused_too(tmp_path, what):
+    content = io.BytesIO()
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    image.save(content, "TIFF" if what == "another format" else "PNG")
+    (tmp_path / "odd.png").write_bytes(content.getvalue()[: 3000 if what == "cut short" else None])
+    with pytest.raises(InputError, match=r"odd\.png.*remove or replace the file"):
+        open_images(str(tmp_path), 3)
 
 
 def test_images_smaller_than_the_patch_are_refused():

@@ -18,6 +18,7 @@ from typing import Any
 from zoo.errors import MissingExtraError, UsageError, ZooError
 from zoo.inference.denoise_file import Report, Settings
 from zoo.inference.folder import Denoisers, Journal, Outcome, Task, denoise_all
+from zoo.pretrained import shipped
 
 # Ray tells of its usage over the network, and draws bars of its own, unless told otherwise before it is imported.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
@@ -47,7 +48,10 @@ def denoise_on_cluster(
         MissingExtraError: Ray is not installed. UsageError: no cluster at the address.
     """
     ray = _ray(cluster)
-    folder, how = str(journal.path.parent), journal.how
+    # A worker works in a folder of its own.
+    folder, how = os.path.abspath(journal.path.parent), journal.how
+    if model is not None and model not in shipped():
+        model = os.path.abspath(model)
 
     class Worker:
         """Lives in a process of its own; made anew there when that process is replaced."""

@@ -280,6 +280,11 @@ def _metadata(image: ImageFile.ImageFile, path: Path) -> Metadata:
         exif = exif_block(image.getexif())
     if exif and not exif.startswith(EXIF_HEADER):
         exif = EXIF_HEADER + exif
+    if exif:
+        try:
+            Image.Exif().load(exif)
+        except DAMAGED:  # nobody can read it
+            exif = None
     dpi, xmp, comment = info.get("dpi"), info.get("xmp"), info.get("comment")
     text = {k: str(v) for k, v in getattr(image, "text", {}).items() if k != XMP_KEYWORD}
     return Metadata(

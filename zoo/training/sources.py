@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.errors import InputError, MissingExtraError, UsageError
+from zoo.errors import InputError, MissingExtraError, UsageError, one_line
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
@@ -44,7 +44,7 @@ class ImageSet:
         self.starts = np.concatenate([[0], np.cumsum(self.areas)[:-1]]) * self.depth
         self.in_memory = not self.files or bool(self.areas.sum() * self.depth <= CACHE_BYTES)
         if self.in_memory:
-            images = (_decode(f, channels).numpy() for f in self.files) if self.files else files
+            images = (_read(f, channels) for f in self.files) if self.files else files
             self.pixels = np.empty(int(self.areas.sum()) * self.depth, self.dtype)
             for start, area, image in zip(self.starts, self.areas, images, strict=True):
                 self.pixels[start : start + area * self.depth] = _rescaled(np.ravel(image), self.dtype)  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ class ImageSet:
         if self.in_memory:
             flat = self.pixels[self.starts[i] : self.starts[i] + self.areas[i] * self.depth]
             return flat.reshape(*self.sizes[i], self.depth).astype(np.float32) / np.float32(self.white)
-        return _decode(self.files[i], self.channels).numpy().astype(np.float32) / 255
+        return _read(self.files[i], self.channels).astype(np.float32) / 255
 
     def cutter(self) -> tuple[int, Any]:
         """How many patches a visit takes, and the function (image number, tops, lefts, side) → patches in ``dtype``."""
@@ -213,13 +213,21 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
     sizes = []
     for file in files:
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=("JPEG", "PNG", "BMP", "GIF")) as image:  # those that TensorFlow reads
                 sizes.append(image.size[::-1])
         except (UnidentifiedImageError, OSError) as error:
             raise InputError(f"cannot read {file!r} as an image ({error}); remove or replace the file") from error
     if len(set(sizes)) > 1:
         raise UsageError(f"{files[0]!r} and {files[1]!r} have sizes {sizes}; expected pairs of equal size")
     return sizes[0]
+
+
+def _read(files: tuple[str, ...], channels: int) -> np.ndarray:
+    try:
+        return _decode(files, channels).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        names = " or ".join(map(repr, files))
+        raise InputError(f"cannot decode {names} ({one_line(error)}); remove or replace the file") from error
 
 
 def _decode(files: Any, channels: int) -> Any:
