@@ -101,6 +101,22 @@ def test_a_clean_picture_is_left_alone(name):
     assert psnr(denoise(clean, sigma=0 if denoise.entry.takes_sigma else None), clean) >= 40
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("resnet")])
+def test_the_brightness_stays(name):
+    """Of JPEG by itself, too: that of training once was darker than files are, and a network learned to brighten."""
+    denoise = zoo.load(name)
+    noise = noise_from_name(denoise.entry.noise)
+    noises = [
+        noise.middle(),
+        *([noise_from_name("jpeg:75"), noise_from_name("jpeg:95")] if "jpeg" in noise.kinds else []),
+    ]
+    clean = photograph(denoise.channels)[:256, :256]
+    for kind in noises:
+        noisy = kind.sample(clean, np.random.default_rng(0))
+        output = denoise(noisy, **({"sigma": 25} if denoise.entry.takes_sigma else {}))
+        assert abs(np.mean(np.clip(output, 0, 1) - clean)) < 0.5 / 255
+
+
 @pytest.mark.parametrize("name", [*zoo.list_pretrained(noise="saltpepper"), *zoo.list_pretrained(noise="blocks")])
 def test_print_is_not_taken_for_noise(name):
     """Black strokes on white, a pixel thin and thicker, of which photographs have none."""
