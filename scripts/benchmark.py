@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import statistics
 import sys
 import tempfile
@@ -40,6 +41,8 @@ ROOT = Path(__file__).parents[1]
 PICTURE = Path(__file__).with_suffix(".png")
 BASELINES = {1: ("dncnn_gray25", "ffdnet_gray"), 3: ("dncnn_color_blind", "ffdnet_color")}
 NOISE, SETS = "gaussian:25", {1: "BSD68", 3: "CBSD68"}
+# What a processor computes with, widest first: what is fast on one need not be on another.
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 MATRIX = 1536  # rows and columns of the product
 
 
@@ -240,6 +243,17 @@ def draw(rows: list[Row], path: Path) -> None:
     plt.close(figure)
 
 
+def processor() -> tuple[str, frozenset[str]]:
+    """The processor's name, and what it can do (none where the system does not tell)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine(), frozenset()
+    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    named = {name.strip(): value.strip() for name, value in facts.items()}
+    return named.get("model name", platform.machine()), frozenset(named.get("flags", "").split())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -270,9 +284,11 @@ def main() -> int:
             share = macs * 1e9 / one.milliseconds / product.rate
             rows.append(Row(one.name, kind, one.channels, one.milliseconds, macs, share, where_time_goes(one)))
         rows += classical(args.size) if whole else []
+        name, flags = processor()
+        widest = next((f" ({label})" for flag, label in VECTORS.items() if flag in flags), "")
         note = (
-            f"ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, {args.size}×{args.size} pixels, median "
-            f"of {args.rounds} rounds in turn; a product of matrices of {MATRIX}×{MATRIX}: "
+            f"{name}{widest}, ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, "
+            f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn; a product of matrices of {MATRIX}×{MATRIX}: "
             f"{2 * product.rate / 1e9:.0f} GFLOP/s. PSNR at σ = 25. Measured by "
             "`python scripts/benchmark.py`, which writes these tables; compare times within them only."
         )

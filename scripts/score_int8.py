@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
-from benchmark import Contestant, race
+from benchmark import Contestant, processor, race
 from score_entries import SETS, noises
 
 import export
@@ -28,17 +27,6 @@ import zoo
 from export.entry import measured
 from export.loss import LIMIT
 from zoo.errors import ParityError
-
-
-def processor() -> tuple[str, bool]:
-    """The processor's name, and whether it has VNNI."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine(), False
-    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    named = {name.strip(): value.strip() for name, value in facts.items()}
-    return named.get("model name", platform.machine()), "vnni" in named.get("flags", "")
 
 
 def quantize(entry: zoo.Pretrained, path: Path) -> dict[str, Any]:
@@ -71,9 +59,13 @@ def speed(entry: zoo.Pretrained, path: Path, threads: int, size: int, rounds: in
     runners = [Contestant("float32", entry.file("model.onnx"), threads, size), Contestant("int8", path, threads, size)]
     race(runners, rounds)
     exact, eight = (statistics.median(runner.seconds) for runner in runners)
-    name, vnni = processor()
+    name, flags = processor()
     facts = {"times": round(exact / eight, 3), "threads": threads, "size": size, "rounds": rounds}
-    return facts | {"onnxruntime": onnxruntime.__version__, "processor": name, "vnni": vnni}
+    return facts | {
+        "onnxruntime": onnxruntime.__version__,
+        "processor": name,
+        "vnni": any("vnni" in flag for flag in flags),
+    }
 
 
 def main() -> int:
