@@ -288,7 +288,8 @@ def main() -> int:
         widest = next((f" ({label})" for flag, label in VECTORS.items() if flag in flags), "")
         note = (
             f"{name}{widest}, ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, "
-            f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn; a product of matrices of {MATRIX}×{MATRIX}: "
+            f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn; "
+            f"a product of matrices of {MATRIX}×{MATRIX}: "
             f"{2 * product.rate / 1e9:.0f} GFLOP/s. PSNR at σ = 25. Measured by "
             "`python scripts/benchmark.py`, which writes these tables; compare times within them only."
         )
