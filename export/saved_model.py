@@ -112,20 +112,16 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
 
 
 def _decode(content: Any, channels: int) -> Any:
-    """A file's bytes → uint8 (h, w, channels), as Pillow has it: TensorFlow's ways to decode JPEG fast, and to gray,
-    make pictures darker.
-    """
+    """A file's bytes → uint8 (h, w, channels), as Pillow has it: TensorFlow's own way to gray makes pictures darker."""
     import tensorflow as tf
 
-    pixels = tf.cond(
-        tf.io.is_jpeg(content),
-        lambda: tf.io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.io.decode_image(content, 3, expand_animations=False),
-    )
+    from zoo.training.sources import decode_color
+
+    pixels = decode_color(content)
     if channels == 1:
         luma = tf.reduce_sum(tf.cast(pixels, tf.int32) * LUMA, axis=-1, keepdims=True)
         pixels = tf.cast(tf.bitwise.right_shift(luma + 2**15, 16), tf.uint8)
-    return tf.ensure_shape(pixels, (None, None, channels))
+    return pixels
 
 
 def _write_warm_up(folder: Path, facts: Facts) -> None:

@@ -234,13 +234,18 @@ def _decode(files: Any, channels: int) -> Any:
     """Files → uint8 (h, w, channels·files); 16 bits are reduced to 8."""
     images = []
     for file in files:
-        content = tf.io.read_file(file)
-        # Bit-exact decoding: the fast one differs from other decoders by some steps, which is noise in the targets.
-        image = tf.cond(
-            tf.io.is_jpeg(content),
-            lambda content=content: tf.io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"),
-            lambda content=content: tf.io.decode_image(content, 3, expand_animations=False),
-        )
-        image = tf.ensure_shape(image, (None, None, 3))
-        images.append(_fit_channels(image, channels))
+        images.append(_fit_channels(decode_color(tf.io.read_file(file)), channels))
     return tf.concat(images, axis=-1)
+
+
+def decode_color(content: Any) -> Any:
+    """The bytes of a JPEG, PNG, BMP or GIF file → uint8 (h, w, 3), as Pillow has it.
+
+    The fast way to decode JPEG makes pictures darker, and differs by some steps, which is noise in the targets.
+    """
+    image = tf.cond(
+        tf.io.is_jpeg(content),
+        lambda: tf.io.decode_jpeg(content, 3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(content, 3, expand_animations=False),
+    )
+    return tf.ensure_shape(image, (None, None, 3))
