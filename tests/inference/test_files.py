@@ -119,6 +119,13 @@ def test_png_of_other_modes(tmp_path: Path, mode: str, save: dict[str, Any], sha
     np.testing.assert_array_equal(found.reshape(8, 9, -1)[..., : wanted.reshape(8, 9, -1).shape[2]].squeeze(), wanted)
 
 
+def test_a_transparent_gray_of_16_bits(tmp_path: Path) -> None:
+    gray = random_image((5, 7), "uint16")
+    Image.fromarray(gray).save(tmp_path / "in.png", transparency=int(gray[2, 3]))
+    found, _ = read_image(tmp_path / "in.png")
+    np.testing.assert_array_equal(found, np.stack([gray, np.where(gray == gray[2, 3], 0, 65535)], axis=-1))
+
+
 def test_cmyk_and_gif(tmp_path: Path) -> None:
     photo = Image.fromarray(data.chelsea()[:64, :64])
     photo.convert("CMYK").save(tmp_path / "in.jpg", quality=95)

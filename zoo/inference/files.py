@@ -1,4 +1,4 @@
-"""Image files ↔ arrays: the one place that knows of formats, ICC profiles and EXIF. Pillow, and tiff.py for TIFF.
+"""Image files ↔ arrays: the one place that knows of formats, ICC profiles and EXIF. Pillow, tiff.py and png.py.
 
 Pixels lie in an array as in the file: an orientation is left to the tag that says it.
 """
@@ -19,6 +19,7 @@ from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from zoo.atomic import file_beside
 from zoo.errors import InputError, MissingExtraError, ZooError, one_line
+from zoo.inference import png
 from zoo.inference.images import channels_of
 from zoo.inference.metadata import Metadata
 from zoo.inference.pillow import open_with_pillow
@@ -42,10 +43,8 @@ class Format:
     options: dict[str, Any]
 
 
-# Level 4 of 9: a third of the time of Pillow's default of 6, for files 2 % larger.
-_PNG_LEVEL = 4
 _PNG = Format(
-    "PNG", frozenset(MODES) | DEEP, frozenset({"icc", "exif", "xmp", "dpi", "text"}), {"compress_level": _PNG_LEVEL}
+    "PNG", frozenset(MODES) | DEEP, frozenset({"icc", "exif", "xmp", "dpi", "text"}), {"compress_level": png.LEVEL}
 )
 # At Pillow's default of 75, with halved chroma, the loss would be as visible as the noise that has just been removed.
 _JPEG = Format(
@@ -82,8 +81,6 @@ CONVERSIONS |= dict.fromkeys(("P", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"), "RGB"
 MOST_OF_JPEG = 65533
 EXIF_HEADER = b"Exif\x00\x00"
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
-# Of PNG, beside the profile: which colours the values are.
-COLOR_CHUNKS = (b"cHRM", b"cICP", b"gAMA", b"sRGB")
 XMP_KEYWORD = "XML:com.adobe.xmp"
 # What Pillow's decoders and EXIF reader raise on damaged files, by accident or of purpose (found by damaging files).
 DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, AttributeError)
@@ -219,7 +216,9 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
     # The second picture of an MPO is a camera's preview of the first; anywhere else, it would be lost without a word.
     if image.format not in ("MPO", "TIFF") and (frames := getattr(image, "n_frames", 1)) > 1:
         raise InputError(f"{str(path)!r} holds {frames} pictures; expected one: save them one by one")
-    deep = len(image.getbands()) > 1 and _deeper_than_8_bits(image)
+    deep = (len(image.getbands()) > 1 and _deeper_than_8_bits(image)) or (
+        image.mode == "I;16" and image.has_transparency_data
+    )
     if deep and image.format != "PNG":
         if image.format == "TIFF":
             raise MissingExtraError(
@@ -230,7 +229,7 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
         )
     image.load()  # with what lies behind the pixels
     if deep:
-        array = _deep_png(path)
+        array = png.read_deep(path)
     else:
         mode = CONVERSIONS.get(image.mode, image.mode)
         if image.has_transparency_data:
@@ -252,23 +251,6 @@ def _deeper_than_8_bits(image: ImageFile.ImageFile) -> bool:
         if tile.codec_name.startswith("ppm") and any(isinstance(white, int) and white > 255 for white in arguments):
             return True
     return False
-
-
-def _deep_png(path: Path) -> np.ndarray:
-    """A PNG of 16 bits in colour or with alpha."""
-    codecs = _imagecodecs(path)
-    try:
-        return codecs.png_decode(path.read_bytes())
-    except (codecs.PngError, *DAMAGED, RuntimeError) as error:
-        raise _damaged(path, error) from error
-
-
-def _imagecodecs(path: Path) -> Any:
-    try:
-        import imagecodecs
-    except ImportError:
-        raise MissingExtraError(f"{str(path)!r}, a PNG of 16 bits in colour or with alpha,", "codecs") from None
-    return imagecodecs
 
 
 def _metadata(image: ImageFile.ImageFile, path: Path) -> Metadata:
@@ -294,21 +276,9 @@ def _metadata(image: ImageFile.ImageFile, path: Path) -> Metadata:
         xmp=xmp.encode() if isinstance(xmp, str) else xmp or None,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and all(d > 0 for d in dpi) else None,
         text=text,
-        colors=_color_chunks(path) if image.format == "PNG" else {},
+        colors=png.color_chunks(path) if image.format == "PNG" else {},
         comment=comment if isinstance(comment, bytes) and image.format in ("JPEG", "MPO") else None,
     )
-
-
-def _color_chunks(path: Path) -> dict[bytes, bytes]:
-    """Those of ``COLOR_CHUNKS`` that a PNG has, which stand in front of its pixels."""
-    found = {}
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8 and (kind := head[4:]) != b"IDAT":
-            content = file.read(int.from_bytes(head[:4], "big") + 4)
-            if kind in COLOR_CHUNKS:
-                found[kind] = content[:-4]
-    return found
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------
@@ -353,7 +323,7 @@ def _check_held(path: Path, array: np.ndarray) -> None:
             "choose another format, or convert the image"
         )
     if kind in DEEP and file_format.name == "PNG":
-        _imagecodecs(path)
+        png.codecs_for(path)
 
 
 def write_image(
@@ -438,7 +408,7 @@ def _write_one(path: Path, file_format: Format, array: np.ndarray, metadata: Met
     if quality is not None and file_format in (_JPEG, _WEBP):
         options |= {"quality": quality, "lossless": False}
     if (array.dtype.name, array.shape[2] if array.ndim == 3 else 1) in DEEP:
-        _write_deep_png(path, array, options)
+        png.write_deep(path, array, options)
         return
     image = Image.fromarray(array)
     if metadata.exif and "exif" not in file_format.metadata:
@@ -479,21 +449,3 @@ def _saved_with(file_format: Format, metadata: Metadata) -> dict[str, Any]:
             texts.add(kind, content)
         options["pnginfo"] = texts
     return options
-
-
-def _write_deep_png(path: Path, array: np.ndarray, options: dict[str, Any]) -> None:
-    """A PNG that Pillow has no mode for: the pixels by imagecodecs, the chunks beside them as Pillow writes them."""
-    encoded = _imagecodecs(path).png_encode(np.ascontiguousarray(array), level=_PNG_LEVEL)
-    stub = io.BytesIO()
-    Image.new("RGB" if array.shape[2] > 2 else "L", (1, 1)).save(stub, "PNG", **options)
-    chunks = [chunk for kind, chunk in _chunks(stub.getvalue()) if kind not in (b"IHDR", b"IDAT", b"IEND")]
-    start = 8 + 25  # the signature, and IHDR
-    path.write_bytes(encoded[:start] + b"".join(chunks) + encoded[start:])
-
-
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 8
-    while place < len(png):
-        length = int.from_bytes(png[place : place + 4], "big") + 12
-        yield png[place + 4 : place + 8], png[place : place + length]
-        place += length
