@@ -30,8 +30,8 @@ def to_saved_model(
 
     - ``serving_default``: ``image`` float32 [n, height, width, C] in [0, 1] → ``denoised`` like it, not clipped;
     - ``uint8``: ``image`` uint8 [n, height, width, C] → ``denoised`` like it;
-    - ``encoded``: ``image_bytes`` string [n], the contents of JPEG, PNG or BMP files of whatever sizes (an orientation
-      in their EXIF is not looked at) → ``denoised_bytes`` string [n], of PNG files.
+    - ``encoded``: ``image_bytes`` string [n], the contents of JPEG, PNG or BMP files of whatever sizes (BMP without a
+      palette; an orientation in their EXIF is not looked at) → ``denoised_bytes`` string [n], of PNG files.
 
     For a model that takes the noise level, each also takes ``sigma`` float32 [n, 1], on the scale of its image.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -74,6 +75,10 @@ def test_pairs_are_trained_on(pictures, tmp_path):
         (["--noise", "gaussian:25", "--steps", "2", "--data", "nowhere"], 1, "no folder"),
         (["--noise", "gaussian:25", "--steps", "2", "--patch", "4096"], 2, "expected at least patch"),
         (["--noise", "gaussian:25", "--steps", "2", "--resume"], 1, "no run to resume"),
+        (["--noise", "gaussian:25", "--steps", "2", "--seed", "-1"], 2, "--seed"),
+        (["--noise", "gaussian:25", "--steps", "2", "--batch", "0"], 2, "--batch"),
+        (["--noise", "gaussian:25", "--minutes", "nan"], 2, "--minutes"),
+        (["--noise", "gaussian:25", "--steps", "2", "--config", '{"widths": 3}'], 2, "cannot be built"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_leaves_nothing(wrong, status, said, pictures, tmp_path, capsys):
@@ -81,3 +86,17 @@ def test_what_cannot_be_trained_is_refused_and_leaves_nothing(wrong, status, sai
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+@pytest.mark.parametrize("cache", ["0", "1000000000"])
+def test_names_that_are_no_text(cache, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.training.sources.CACHE_BYTES", int(cache))
+    (pictures / "coins.png").rename(pictures / os.fsdecode(b"m\xfcnzen.png"))
+    assert train(pictures, tmp_path / "run", "--noise", "gaussian:25", "--steps", "2") == 0
+
+
+def test_pictures_that_tensorflow_would_not_read_as_they_are(pictures, tmp_path, capsys):
+    Image.fromarray(data.astronaut()).quantize(64).save(pictures / "astronaut.bmp")
+    assert train(pictures, tmp_path / "run", "--noise", "gaussian:25", "--steps", "2") == 1
+    assert "BMP with a palette" in capsys.readouterr().err

@@ -179,7 +179,7 @@ def test_batches_are_trimmed_at_their_end_and_by_nothing_else(takes_sigma):
 def test_pairs_and_neighbours_are_trimmed_alike():
     images = open_images(([picture // 2 for picture in pictures()], pictures()), 3)
     paired = batches(images, None, batch=2, patch=16, seed=0, augmentation=Augment(brightness=0, rescale=1, trim=3))
-    alone = {"self_supervised": True, "augmentation": Augment(trim=3)}
+    alone = {"self_supervised": True, "augmentation": Augment(rescale=1, trim=3)}
     neighbours = batches(open_images(pictures(), 3, clean=False), None, batch=2, patch=16, seed=0, **alone)
     for pipeline in (paired, neighbours):
         found = first(pipeline, 12)

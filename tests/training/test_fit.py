@@ -149,6 +149,36 @@ def test_a_budget_of_time_is_kept_and_the_schedule_follows_the_clock(short_round
     assert np.divide(rates, rates[0]) == pytest.approx([0.01 + 0.99 * x for x in (1, 0.75, 0.25)], rel=1e-5)
 
 
+SCHEDULED = """
+    import sys, keras, zoo
+    from skimage import data
+    from zoo.training.guide import Guide
+
+    class Listening(Guide):
+        def on_train_batch_begin(self, batch, logs=None):
+            super().on_train_batch_begin(batch, logs)
+            print(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+
+    zoo.fit.__globals__["Guide"] = Listening
+    model = zoo.build("resnet", widths=(4, 4), encoder_depths=(1, 1), decoder_depths=(1,))
+    options = {"noise": "gaussian:25", "batch": 2, "patch": 32, "progress": False, "validation_side": 32}
+    zoo.fit(model, [data.camera()], [data.coins()], steps=40, schedule=zoo.Schedule("cosine", warmup=5), **options)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_each_step_of_the_warm_up_has_its_steplength_and_later_every_tenth(backend):
+    pytest.importorskip(backend)
+    program = [sys.executable, "-c", textwrap.dedent(SCHEDULED)]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    schedule = zoo.Schedule("cosine", warmup=5)
+    looks = [step if step < 5 else max(4, step // 10 * 10) for step in range(40)]
+    wanted = [1e-3 * schedule(step=step, images=2 * step, progress=step / 40) for step in looks]
+    assert [float(line) for line in done.stdout.split()] == pytest.approx(wanted, rel=1e-5)
+
+
 def test_divergence_stops_and_keeps_the_last_good_weights(short_rounds, tmp_path):
     model = tiny()
     zoo.fit(model, PHOTOGRAPHS, steps=20, validate_every=10, out=tmp_path, schedule="constant", **QUICK)
@@ -187,6 +217,33 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(short_rounds, tmp_p
         zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path / "run", **QUICK)
     with pytest.raises(InputError, match="no run to resume"):
         zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path / "other", resume=True, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"noise": "gaussian:50"}, "noise='gaussian:50' .* which has 'gaussian:25'"),
+        ({"optimizer": "sgd"}, "optimizer='sgd' .* which has 'adam'"),
+        ({"batch": 2}, "batch=2 .* which has 4"),
+    ],
+)
+def test_another_run_is_not_resumed(short_rounds, tmp_path, other, message):
+    zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path / "run", **QUICK)
+    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    with pytest.raises(UsageError, match=message):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=tmp_path / "run", resume=True, **{**QUICK, **other})
+    with pytest.raises(UsageError, match="another network"):
+        zoo.fit(zoo.build("shallow"), PHOTOGRAPHS, steps=20, out=tmp_path / "run", resume=True, **QUICK)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+
+
+def test_a_full_disk_is_told_and_the_last_checkpoint_stays(short_rounds, tmp_path, monkeypatch):
+    zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path, **QUICK)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=100_000))
+    with pytest.raises(InputError, match="full: 0.1 MB, expected"):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=tmp_path, resume=True, validate_every=10, **QUICK)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_a_model_that_takes_the_level_is_told_it(short_rounds):

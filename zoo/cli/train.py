@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from zoo.cli.heavy import import_keras
+from zoo.cli.options import number, whole_number
 from zoo.errors import UsageError
 
 
@@ -30,26 +31,34 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--noise", help="what is drawn on clean images, such as gaussian:0-55")
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=int, help="stop after so many steps")
-    budget.add_argument("--minutes", type=float, help="stop after so many minutes; the schedule follows the clock")
+    budget.add_argument("--steps", type=whole_number(1), help="stop after so many steps")
+    budget.add_argument(
+        "--minutes", type=number(0, 1e6), help="stop after so many minutes; the schedule follows the clock"
+    )
     parser.add_argument("-o", "--out", required=True, metavar="FOLDER", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out as if it had never stopped")
-    parser.add_argument("--batch", type=int, default=16, help="patches per step (16)")
-    parser.add_argument("--patch", type=int, default=64, help="side of a patch in pixels (64)")
+    parser.add_argument("--batch", type=whole_number(1), default=16, help="patches per step (16)")
+    parser.add_argument("--patch", type=whole_number(1), default=64, help="side of a patch in pixels (64)")
     parser.add_argument("--loss", default="l1l2", help="l1, l2, l1l2 (default), charbonnier, rmse")
-    parser.add_argument("--range-penalty", type=float, default=0.0, help="weight of the penalty outside [0, 1] (0)")
+    parser.add_argument(
+        "--range-penalty", type=number(0, 1e6), default=0.0, help="weight of the penalty outside [0, 1] (0)"
+    )
     parser.add_argument(
         "--optimizer", default="adam", help="sgd, momentum, rmsprop, adagrad, adam (default), adamw, muon"
     )
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak of the steplength (0.001)")
+    parser.add_argument("--learning-rate", type=number(0, 1e6), default=1e-3, help="peak of the steplength (0.001)")
     parser.add_argument("--schedule", default="cosine", help="constant, step, halving, cosine (default)")
-    parser.add_argument("--warmup", type=int, default=0, help="steps over which the steplength rises (0)")
-    parser.add_argument("--halve-every", type=int, default=100_000, help="images, for --schedule halving (100000)")
-    parser.add_argument("--weight-decay", type=float, default=0.0, help="decoupled weight decay (0)")
-    parser.add_argument("--clip-norm", type=float, default=1.0, help="longest gradient (1)")
-    parser.add_argument("--ema", type=float, default=0.99, help="momentum of the average of the weights (0.99)")
-    parser.add_argument("--validate-every", type=int, default=1000, help="steps between validations (1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, data order, augmentation and noise (0)")
+    parser.add_argument("--warmup", type=whole_number(0), default=0, help="steps over which the steplength rises (0)")
+    parser.add_argument(
+        "--halve-every", type=whole_number(1), default=100_000, help="images, for --schedule halving (100000)"
+    )
+    parser.add_argument("--weight-decay", type=number(0, 1e6), default=0.0, help="decoupled weight decay (0)")
+    parser.add_argument("--clip-norm", type=number(0, 1e9), default=1.0, help="longest gradient (1)")
+    parser.add_argument("--ema", type=number(0, 1), default=0.99, help="momentum of the average of the weights (0.99)")
+    parser.add_argument("--validate-every", type=whole_number(1), default=1000, help="steps between validations (1000)")
+    parser.add_argument(
+        "--seed", type=whole_number(0, 2**32 - 1), default=0, help="of weights, data order, augmentation and noise (0)"
+    )
     parser.add_argument("--mixed-precision", choices=["bfloat16", "float16"], help="compute in 16 bits")
     parser.set_defaults(run=run)
 

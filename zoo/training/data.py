@@ -84,12 +84,17 @@ def batches(
         numbers: Use only these images.
         self_supervised: The images are noisy, and nothing else is known: see :mod:`zoo.training.neighbors`.
     """
-    augmentation = augmentation or Augment()
+    augmentation = augmentation or (Augment(rescale=1) if self_supervised else Augment())
     chosen = np.arange(len(images)) if numbers is None else np.asarray(numbers)
     if (noise is None) != (images.paired or self_supervised) or (images.paired and self_supervised):
         raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
     # Without clean images, the network sees half of the pixels in each direction.
     named, patch = ("2·patch", 2 * patch) if self_supervised else ("patch", patch)
+    if augmentation.rescale > 1 and self_supervised:
+        raise UsageError(
+            f"rescale={augmentation.rescale!r} of noisy images, whose neighbouring pixels would share their noise; "
+            "expected 1"
+        )
     if augmentation.contrast > 1 and (images.paired or self_supervised):
         raise UsageError(
             f"contrast={augmentation.contrast!r} would change the noise too that the images bring; expected 1, or "
@@ -209,7 +214,7 @@ def validation_pairs(
         if noise is None:
             noisy.append(crop[..., : images.channels])
         else:
-            drawn, image = _some_noise(noise, crop, seed, i)
+            drawn, image = some_noise(noise, crop, seed, i)
             noisy.append(image)
             sigma.append([drawn.deviation() / 255])
     if self_supervised:
@@ -218,7 +223,7 @@ def validation_pairs(
     return np.stack(noisy), np.stack(clean), np.array(sigma or [[0.0]] * len(chosen), np.float32)
 
 
-def _some_noise(noise: Noise, clean: np.ndarray, seed: int, i: int) -> tuple[Noise, np.ndarray]:
+def some_noise(noise: Noise, clean: np.ndarray, seed: int, i: int) -> tuple[Noise, np.ndarray]:
     """Noise on image ``i``; drawn again where it came out as none at all, as it may if it is only there sometimes."""
     for again in range(8):
         rng = np.random.default_rng([seed, i, again] if again else [seed, i])

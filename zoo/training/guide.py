@@ -21,8 +21,11 @@ from zoo.training.run import Run
 class Guide(keras.callbacks.Callback):
     """Drives a run by rounds of steps, and stops it at its last step or second."""
 
-    # Steps between two looks at schedule and loss.
+    # Steps between two looks at the loss.
     ROUND = 100
+    # Steps between two looks at the schedule, after the warm-up, in which each step has its own steplength. Under JAX a
+    # look costs about as much as a small step.
+    LOOK = 10
 
     def __init__(
         self,
@@ -60,13 +63,20 @@ class Guide(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.start()
+        self._set_steplength()
         if self.run.step == 0:
             self._revive()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.stop()
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.run.step < self.schedule.warmup or self.run.step % self.LOOK == 0:
+            if keras.backend.backend() == "jax":  # within an epoch, the model's variables are not those that are used
+                self.model.jax_state_sync()
+            self._set_steplength()
+
+    def _set_steplength(self) -> None:
         share = self.schedule(step=self.run.step, images=self.run.step * self.batch, progress=self.run.progress)
         self.model.optimizer.learning_rate = self.learning_rate * share
 

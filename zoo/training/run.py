@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,9 +45,11 @@ class Run:
         minutes: float | None,
         resume: bool,
         writes: bool = True,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         self.folder = None if out is None else Path(out)
         self.writes = writes
+        self.facts = facts or {}  # what must be the same when it is resumed
         self.steps, self.minutes, self.resume = steps, minutes, resume
         self.history = History()
         self.best_weights: list[Any] | None = None
@@ -76,7 +81,18 @@ class Run:
         if self.folder is None or not self.resume:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        model.load_weights(self.folder / state["last"])
+        for name, value in self.facts.items():
+            if (kept := state.get("facts", {}).get(name, value)) != value:
+                raise UsageError(
+                    f"{name}={value!r} for the run in {str(self.folder)!r}, which has {kept!r}; expected the same, or "
+                    "another folder"
+                )
+        try:
+            model.load_weights(self.folder / state["last"])
+        except ValueError as error:
+            raise UsageError(
+                f"the run in {str(self.folder)!r} is one of another network; expected the same, or another folder"
+            ) from error
         for variable, value in zip(_random_states(model), state.get("random", []), strict=False):
             variable.assign(value)
         self.best_loss, self.ended = state["best_loss"], state.get("ended", False)
@@ -101,6 +117,7 @@ class Run:
             self.best_loss, self.history.best_psnr, self.history.best_step = loss, psnr, self.step
             self.best_weights = model.get_weights()
             if self.folder is not None and self.writes:
+                self._expect_room(model.variables)
                 save_weights(model, self.folder / "best.weights.h5")
 
     def checkpoint(self, model: keras.Model) -> None:
@@ -111,6 +128,7 @@ class Run:
             with tempfile.TemporaryDirectory() as nowhere:
                 model.save_weights(Path(nowhere) / "last.weights.h5")
             return
+        self._expect_room([*model.variables, *model.optimizer.variables])
         write_csv(self.folder / "curve.csv", self.history.rows)
         if self.history.rows:
             write_png(self.folder / "curve.png", self.history.rows)
@@ -126,12 +144,23 @@ class Run:
             "ended": self.ended,
             "random": [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)],
             "budget": {"steps": self.steps, "minutes": self.minutes},
+            "facts": self.facts,
         }
         with file_beside(self.folder / "run.json") as temporary:
             temporary.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         for old in self.folder.glob("last-*.weights.h5"):
             if old.name != last:
                 old.unlink()
+
+    def _expect_room(self, variables: Sequence[Any]) -> None:
+        """Refuse to write what the disk has no room for: HDF5 would end the whole process."""
+        assert self.folder is not None
+        wanted = 2**20 + 8 * sum(math.prod(variable.shape) for variable in variables)
+        if (free := shutil.disk_usage(self.folder).free) < wanted:
+            raise InputError(
+                f"the disk of {str(self.folder)!r} is full: {free / 1e6:.1f} MB, expected {wanted / 1e6:.1f} for the "
+                "weights; make room, and resume the run"
+            )
 
     def end(self, model: keras.Model) -> History:
         """Leave the best weights in ``model``."""
@@ -155,5 +184,8 @@ def bare(model: keras.Model) -> keras.Model:
 def save_weights(model: keras.Model, path: Path) -> None:
     """Weights alone, without the optimizer's state, complete or not at all."""
     part = path.with_name("part." + path.name)  # Keras insists on the ending .weights.h5
-    bare(model).save_weights(part, overwrite=True)
-    os.replace(part, path)
+    try:
+        bare(model).save_weights(part, overwrite=True)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
+from zoo.inference.pictures import pictures_below
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
@@ -18,7 +19,7 @@ CACHE_BYTES = int(os.environ.get("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30))
 # Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
 PATCHES_FROM_FILE = 16
 
-Source = str | os.PathLike[str] | Sequence[np.ndarray] | tuple[Any, Any]
+Source = str | os.PathLike[str] | Sequence[np.ndarray] | np.ndarray | tuple[Any, Any]
 
 
 class ImageSet:
@@ -63,7 +64,7 @@ class ImageSet:
         """How many patches a visit takes, and the function (image number, tops, lefts, side) → patches in ``dtype``."""
         sizes = tf.constant(self.sizes)
         if not self.in_memory:
-            files = tf.constant(self.files)
+            files = tf.constant([_encoded(f) for f in self.files])
 
             def cut_file(i: Any, tops: Any, lefts: Any, side: Any) -> Any:
                 image = _decode(tf.unstack(files[i], num=files.shape[1]), self.channels)
@@ -92,8 +93,9 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
 
     Args:
         source: A folder (searched through; JPEG, PNG, BMP); a sequence of arrays, uint8, uint16 or float in [0, 1],
-            (h, w) or (h, w, c); ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of tensorflow-datasets; or a pair (noisy,
-            clean) of folders whose files have equal names, or of sequences of arrays of equal sizes.
+            (h, w) or (h, w, c), or one array of them all; ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of
+            tensorflow-datasets; or a pair (noisy, clean) of folders whose files have equal names, or of sequences of
+            arrays of equal sizes.
         channels: 1 or 3. Colour becomes gray by its luma (ITU-R BT.601), gray becomes colour by repetition.
         clean: The images of a sequence are clean, and stay within [0, 1]; noise leads beyond.
 
@@ -104,7 +106,7 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
         first, second = source
         if isinstance(first, str | os.PathLike) and isinstance(second, str | os.PathLike):
             return _pairs(Path(first), Path(second), channels)
-        if isinstance(first, Sequence) and isinstance(second, Sequence):
+        if isinstance(first, Sequence | np.ndarray) and isinstance(second, Sequence | np.ndarray):
             return _array_pairs(first, second, channels)
     if isinstance(source, str) and source.startswith("tfds:"):
         return ImageSet(_tfds(source, channels), channels, paired=False)
@@ -118,14 +120,22 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; expected a folder with images ({', '.join(EXTENSIONS)})")
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in EXTENSIONS)
-    if not files:
+    if not (files := pictures_below(folder, EXTENSIONS)):
         raise InputError(f"no images in {str(folder)!r}; expected files ending in {', '.join(EXTENSIONS)}")
     return files
 
 
+def _named(folder: Path) -> dict[Path, Path]:
+    """The files of a folder by their places in it, whatever their endings."""
+    named: dict[Path, Path] = {}
+    for file in _files(folder):
+        if (other := named.setdefault(file.relative_to(folder).with_suffix(""), file)) != file:
+            raise UsageError(f"{str(other)!r} and {str(file)!r}: which one is of the pair? expected one of each name")
+    return named
+
+
 def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
-    left, right = ({f.relative_to(d).with_suffix(""): f for f in _files(d)} for d in (noisy, clean))
+    left, right = _named(noisy), _named(clean)
     if odd := sorted(map(str, left.keys() ^ right.keys())):
         raise UsageError(
             f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
@@ -140,8 +150,10 @@ def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
     return images
 
 
-def _array_pairs(noisy: Sequence[np.ndarray], clean: Sequence[np.ndarray], channels: int) -> ImageSet:
-    if len(noisy) != len(clean) or not noisy:
+def _array_pairs(
+    noisy: Sequence[np.ndarray] | np.ndarray, clean: Sequence[np.ndarray] | np.ndarray, channels: int
+) -> ImageSet:
+    if len(noisy) != len(clean) or not len(noisy):
         raise UsageError(f"{len(noisy)} noisy and {len(clean)} clean images; expected as many, at least one")
     stacked = []
     for i, (a, b) in enumerate(zip(noisy, clean, strict=True)):
@@ -208,13 +220,22 @@ def _fit_channels(image: Any, channels: int) -> Any:
 
 def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
     """Height and width from the header, equal for all files of a pair."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
+
+    from zoo.inference.pillow import open_with_pillow
 
     sizes = []
     for file in files:
         try:
-            with Image.open(file, formats=("JPEG", "PNG", "BMP", "GIF")) as image:  # those that TensorFlow reads
+            with open_with_pillow(Path(file), ("JPEG", "PNG", "BMP", "GIF")) as image:  # those that TensorFlow reads
+                if image.format == "BMP" and image.mode in ("P", "1"):
+                    raise InputError(
+                        f"{file!r} is a BMP with a palette, of which TensorFlow reads the indices; "
+                        "expected one without: save it as PNG"
+                    )
                 sizes.append(image.size[::-1])
+        except InputError:
+            raise
         except (UnidentifiedImageError, OSError) as error:
             raise InputError(f"cannot read {file!r} as an image ({error}); remove or replace the file") from error
     if len(set(sizes)) > 1:
@@ -224,10 +245,15 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
 
 def _read(files: tuple[str, ...], channels: int) -> np.ndarray:
     try:
-        return _decode(files, channels).numpy()
+        return _decode(_encoded(files), channels).numpy()
     except tf.errors.InvalidArgumentError as error:
         names = " or ".join(map(repr, files))
         raise InputError(f"cannot decode {names} ({one_line(error)}); remove or replace the file") from error
+
+
+def _encoded(files: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Names as TensorFlow takes them, which need not be text."""
+    return tuple(map(os.fsencode, files))
 
 
 def _decode(files: Any, channels: int) -> Any:
