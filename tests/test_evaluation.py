@@ -241,6 +241,12 @@ def test_an_entry_by_folder_and_as_a_denoiser(tmp_path: Path, gray: np.ndarray) 
     assert evaluate(load(entry_folder), [gray], "gaussian:25") == wanted
 
 
+def test_arrays_in_files_are_pictures(tmp_path: Path, gray: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", gray)
+    found = evaluate("shallow-gaussian-gray", tmp_path, "gaussian:25")
+    assert found == evaluate("shallow-gaussian-gray", [gray], "gaussian:25")
+
+
 def test_keras_models_and_files(tmp_path: Path, gray: np.ndarray) -> None:
     import keras
 
@@ -256,6 +262,17 @@ def test_keras_models_and_files(tmp_path: Path, gray: np.ndarray) -> None:
     exported = evaluate(tmp_path / "model.onnx", [gray], "gaussian:25")
     assert exported.psnr == pytest.approx(found.psnr, abs=1e-3) and exported.ssim == pytest.approx(found.ssim, abs=1e-4)
     assert abs(found.psnr - found.noisy_psnr) > 1
+
+
+def test_keras_models_that_do_not_fit(gray: np.ndarray) -> None:
+    import keras
+
+    for size in ((64, 64, 1), (None, None, 2)):
+        image = keras.Input(size)
+        with pytest.raises(UsageError, match="expected one"):
+            evaluate(keras.Model(image, keras.layers.Conv2D(size[-1], 3, padding="same")(image)), [gray], "gaussian:25")
+    with pytest.raises(UsageError, match="expected one that is built"):
+        evaluate(keras.Sequential([keras.layers.Conv2D(1, 3)]), [gray], "gaussian:25")
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.progress import track
 
 from zoo.architectures import load_keras
-from zoo.errors import InputError, UsageError, ZooError
+from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.files import FORMATS, read_image
+from zoo.inference.files import FORMATS
 from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
+from zoo.inference.pictures import pictures_below, read_picture
 from zoo.noise import Noise, noise_from_name
 
 if TYPE_CHECKING:
@@ -181,8 +182,7 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
         folder = Path(images)
         if not folder.is_dir():
             raise InputError(f"no folder {str(folder)!r}; expected a folder of clean images, or a list of files")
-        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in FORMATS)
-        sources: list[tuple[str, Any]] = [(str(file.relative_to(folder)), file) for file in files]
+        sources: list[tuple[str, Any]] = [(str(file.relative_to(folder)), file) for file in pictures_below(folder)]
     else:
         sources = [(f"image {i}" if isinstance(s, np.ndarray) else str(s), s) for i, s in enumerate(images)]
     if not sources:
@@ -192,7 +192,7 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
 
 def _clean(name: str, source: Any, channels: int) -> np.ndarray:
     """An image as float32 (h, w, channels)."""
-    array = source if isinstance(source, np.ndarray) else read_image(source)[0]
+    array = source if isinstance(source, np.ndarray) else read_picture(Path(source))[0]
     try:
         if channels_of(array) > channels:
             array = to_gray(array)
@@ -239,12 +239,22 @@ def _from_denoiser(denoiser: Denoiser) -> _Model:
 
 
 def _from_keras(model: Any) -> _Model:
-    takes_sigma = len(model.inputs) > 1
+    given = getattr(model, "inputs", None) or []  # of a Sequential that was never built
+    channels = given[0].shape[-1] if given else None
+    if channels not in (1, 3):
+        raise UsageError(f"a model of {channels} channels; expected one that is built for 1 or 3")
+    takes_sigma = len(given) > 1
 
     def run(image: np.ndarray, sigma: float) -> np.ndarray:
         import keras
 
         inputs = [image[None], np.array([[sigma / 255]], np.float32)] if takes_sigma else image[None]
-        return np.asarray(keras.ops.convert_to_numpy(model(inputs, training=False))[0], np.float32)
+        try:
+            return np.asarray(keras.ops.convert_to_numpy(model(inputs, training=False))[0], np.float32)
+        except Exception as error:  # each backend has its own
+            raise UsageError(
+                f"the model cannot take an image of shape {image.shape} ({one_line(error)}); expected one for every "
+                "size, such as export.any_size makes"
+            ) from error
 
-    return _Model(model.inputs[0].shape[-1], takes_sigma, run)
+    return _Model(channels, takes_sigma, run)

@@ -28,6 +28,15 @@ def test_a_page_of_folders_that_mirror_each_other(zoo, gray_file, color_file, tm
     assert page.count("<figure") == 2 and page.count("data:image/webp") == 4
 
 
+def test_other_endings_and_what_is_left_out(zoo, gray_file, tmp_path):
+    for folder, names in (("a", ("one.png", "two.bmp", "two.tif")), ("b", ("one.webp", "two.png", "three.png"))):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            Image.open(gray_file).save(tmp_path / folder / name)
+    result = zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html")
+    assert (result.status, "left out: 2 of 3" in result.err, "\n1 before and after" in result.err) == (0, True, True)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
 def test_names_that_are_no_text(zoo, gray_file, tmp_path):
     for folder in ("a", "b"):

@@ -22,7 +22,7 @@ from zoo.cli import main
 from zoo.errors import InputError, UsageError
 from zoo.finetuning.finetune import _freeze
 from zoo.finetuning.survey import Item, split, survey
-from zoo.finetuning.verdict import case
+from zoo.finetuning.verdict import case, judge
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,22 @@ def test_what_is_judged_has_noise_that_is_only_there_sometimes(seed: int) -> Non
     assert clean is not None and (noisy != clean).any()
 
 
+def test_a_picture_that_comes_out_perfect_counts_as_100_db(parent: Path) -> None:
+    model = zoo.load_keras(parent)
+    image = np.zeros((32, 32, 1), np.float32)
+    made = np.clip(np.asarray(model(image[None]))[0], 0, 1)
+    verdict = judge(model, model, [(image, made, 0.0)], zoo.describe(parent))
+    assert (verdict.before, verdict.after, verdict.improved) == (100, 100, False)
+
+
+def test_a_refused_run_leaves_nothing(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="colour"):
+        tune(parent, tmp_path / "mine", clean=pictures["clean"], noise="bayer:10,3")
+    with pytest.raises(UsageError, match="learning_rate=0"):
+        tune(parent, tmp_path / "mine", clean=pictures["clean"], learning_rate=0)
+    assert not (tmp_path / "mine.training").exists()
+
+
 @pytest.mark.parametrize(("freeze", "trained"), [("encoder", ("decoder_", "head")), ("all-but-head", ("head",))])
 def test_what_is_frozen_stays(
     parent: Path, pictures: dict[str, Path], tmp_path: Path, freeze: Any, trained: tuple[str, ...]
@@ -171,11 +187,12 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
 ) -> None:
     command = [sys.executable, "-m", "zoo.cli", "finetune", str(parent)]
     command += ["--pairs", str(pictures["noisy"]), str(pictures["clean"])]
-    command += ["--steps", "200", "--patch", "32", "--learning-rate", "0.001"]
+    command += ["--patch", "32"]
+    budget = ["--steps", "200", "--learning-rate", "0.001"]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    subprocess.run([*command, "-o", str(tmp_path / "whole")], check=True, **quiet)
+    subprocess.run([*command, *budget, "-o", str(tmp_path / "whole")], check=True, **quiet)
     run = tmp_path / "stopped.training" / "run" / "run.json"
-    process = subprocess.Popen([*command, "-o", str(tmp_path / "stopped")], **quiet)
+    process = subprocess.Popen([*command, *budget, "-o", str(tmp_path / "stopped")], **quiet)
     while not run.is_file() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
@@ -183,8 +200,10 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     assert not (tmp_path / "stopped").exists()
     again = subprocess.run([*command, "-o", str(tmp_path / "stopped")], **quiet)
     assert again.returncode == 2 and "--resume" in again.stderr
-    other = subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume", "--batch", "4"], **quiet)
-    assert other.returncode == 2 and "has another batch" in other.stderr
+    for option, value, what in (("--batch", "4", "batch"), ("--learning-rate", "1e-5", "learning_rate")):
+        other = subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume", option, value], **quiet)
+        assert other.returncode == 2 and f"has another {what}" in other.stderr
+    # Steps and steplength are those that it began with.
     subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume"], check=True, **quiet)
     a, b = (zoo.load_keras(tmp_path / name).get_weights() for name in ("whole", "stopped"))
     for x, y in zip(a, b, strict=True):
@@ -219,6 +238,43 @@ def test_what_cannot_be_used_is_left_out_with_its_reason(pictures: dict[str, Pat
     assert reasons["moved.png"] == "shifted against its clean one by 3 pixels down and -5 to the right"
     assert "something else" in reasons["other.png"] and "96×90" in reasons["size.png"]
     assert "little to learn from" in found.notes[0]
+
+
+@pytest.mark.parametrize("noise", ["blocks:25", "saltpepper:50", "gaussian:50"])
+def test_pairs_of_strong_noise_are_pairs(tmp_path: Path, noise: str) -> None:
+    for folder in ("noisy", "clean"):
+        (tmp_path / folder).mkdir()
+    crops = [photographs.camera()[y : y + 128, x : x + 128] for y in (0, 128, 256) for x in (0, 128, 256)]
+    for i, crop in enumerate(crops):
+        image = crop[..., None] / np.float32(255)
+        np.save(tmp_path / "noisy" / f"{i}.npy", zoo.noise_from_name(noise).apply(image, np.random.default_rng(i)))
+        np.save(tmp_path / "clean" / f"{i}.npy", image)
+    found = survey("pairs", (tmp_path / "noisy", tmp_path / "clean"), channels=1, smallest=32)
+    assert not found.left_out and len(found.items) == len(crops)
+
+
+def test_a_run_inside_the_folder_of_pictures_is_none_of_them(pictures: dict[str, Path]) -> None:
+    clean = pictures["clean"]
+    before = survey("clean", (clean,), channels=1, smallest=32)
+    run = clean / "mine.training" / "run"
+    run.mkdir(parents=True)
+    for name in ("curve.png", "run.json", "before-after.png"):
+        (run / name).write_bytes((clean / "0.png").read_bytes())
+    (clean / "curve.png").write_bytes((clean / "0.png").read_bytes())  # somebody's own
+    after = survey("clean", (clean,), channels=1, smallest=32)
+    assert {item.name for item in after.items} - {item.name for item in before.items} == {"curve.png"}
+
+
+def test_two_of_one_name(pictures: dict[str, Path]) -> None:
+    Image.open(pictures["noisy"] / "3.tif").save(pictures["noisy"] / "3.bmp")
+    found = survey("pairs", (pictures["noisy"], pictures["clean"]), channels=1, smallest=32)
+    assert len(found.items) == 8 and [name for name, _ in found.left_out] == ["3.tif"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_text(pictures: dict[str, Path]) -> None:
+    os.rename(pictures["clean"] / "0.png", pictures["clean"] / os.fsdecode(b"caf\xe9.png"))
+    assert len(survey("clean", (pictures["clean"],), channels=1, smallest=32).items) == 8
 
 
 def test_noisy_clean_images_are_noticed(pictures: dict[str, Path]) -> None:
@@ -260,6 +316,8 @@ def test_a_dry_run_writes_nothing(
     assert main(["finetune", str(parent), *options, "-o", str(tmp_path / "mine")]) == 0
     assert sorted(os.listdir(tmp_path)) == before
     assert "8 clean images" in capsys.readouterr().out
+    assert main(["finetune", str(parent), *options, "--noise", "nonsense:3", "-o", str(tmp_path / "mine")]) == 2
+    assert "unknown noise" in capsys.readouterr().err
     assert main(["finetune", str(parent), *options, "-o", str(pictures["clean"])]) == 2
     assert "is there already" in capsys.readouterr().err
 

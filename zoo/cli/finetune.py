@@ -32,7 +32,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--noise", metavar="NAME", help="such as gaussian:5-30 (default: that of the parent)")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder of the result, a new one")
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=number(0, 1e6), help=f"of training ({MINUTES:g})")
+    budget.add_argument(
+        "--minutes", type=number(0, 1e6), help=f"of training ({MINUTES:g}; of a run that is resumed, its own)"
+    )
     budget.add_argument("--steps", type=whole_number(1), help="of training, instead of minutes")
     parser.add_argument("--resume", action="store_true", help="continue a run that was stopped")
     parser.add_argument("--dry-run", action="store_true", help="look at the images, say what would be done, and stop")
@@ -42,7 +44,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--learning-rate", type=number(0, 1), metavar="X", help="steplength (found by a short test)")
     parser.add_argument("--batch", type=whole_number(1), default=8, help="patches per step (8)")
     parser.add_argument("--patch", type=whole_number(16), default=64, help="side of a patch in pixels (64)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the split, data order and noise (0)")
+    parser.add_argument(
+        "--seed", type=whole_number(0, 2**32 - 1), default=0, help="of the split, data order and noise (0)"
+    )
     parser.set_defaults(run=run, decodes=True)
 
 
@@ -51,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     import_keras("zoo finetune", "train")
     import zoo
 
-    minutes = None if args.steps else MINUTES if args.minutes is None else args.minutes
+    minutes = args.minutes
+    if minutes is None and args.steps is None and not args.resume:
+        minutes = MINUTES
     if minutes == 0:
         raise UsageError("--minutes 0; expected more")
     if args.dry_run:
@@ -71,7 +77,8 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         patch=args.patch,
         seed=args.seed,
-        command=shlex.join(["zoo", *sys.argv[1:]]) if sys.argv[0].endswith("zoo") else "",
+        # Names need not be text, and JSON is.
+        command=_text(shlex.join(["zoo", *sys.argv[1:]])) if sys.argv[0].endswith("zoo") else "",
         say=print,
     )
     print(f"{verdict}\n{args.output}: use it by its path, as --model {args.output}")
@@ -81,13 +88,20 @@ def run(args: argparse.Namespace) -> int:
 def _look(args: argparse.Namespace, minutes: float | None) -> int:
     """Say what was found, and what would be done."""
     import zoo
-    from zoo.finetuning.finetune import look, source
+    from zoo.finetuning.finetune import look, noise_on, source
     from zoo.finetuning.plan import place
 
     place(args.output, args.resume)
     kind, folders = source(args.clean, args.pairs, args.noisy)
-    print(look(zoo.describe(args.parent), kind, folders, patch=args.patch, progress=sys.stderr.isatty()))
+    entry = zoo.describe(args.parent)
+    noise_on(kind, args.noise, entry)
+    print(look(entry, kind, folders, patch=args.patch, progress=sys.stderr.isatty()))
     # Beside the training itself: the range test, which has a share of the budget, and the verdict.
-    budget = f"{args.steps} steps" if minutes is None else f"about {1.15 * minutes + 1:.0f} minutes in all"
+    budget = "its own budget" if minutes is None else f"about {1.15 * minutes + 1:.0f} minutes in all"
+    budget = f"{args.steps} steps" if args.steps else budget
     print(f"would train {args.parent} into {args.output}: {budget}")
     return 0
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8")

@@ -21,8 +21,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "noise",
         help="add named noise to a picture",
-        description="Add noise to a picture. Image files are clipped and rounded to 8 bits (16 where they had 16); an "
-        "output in .npy keeps the noise as it is: float32, not clipped.",
+        description="Add noise to a picture. Image files are clipped and rounded to 8 bits (16 where they had 16); "
+        "a float TIFF, and an output in .npy, keep the noise as it is: float32, not clipped.",
     )
     parser.add_argument("input", metavar="IN", type=Path, help="picture, or .npy array")
     parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the noisy picture goes")

@@ -16,16 +16,16 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import MissingExtraError, UsageError, ZooError
 from zoo.evaluation import WINDOW
-from zoo.finetuning.plan import kept_rate, place, remember, run_folder
+from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
 from zoo.finetuning.range_test import range_test
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
 from zoo.noise import Noise
 from zoo.pretrained import Pretrained, describe
 from zoo.training.corrupt import LayerNoise, as_noise
-from zoo.training.curves import write_png
+from zoo.training.curves import read_csv, write_png
 from zoo.training.data import Augment
 from zoo.training.devices import Devices, all_devices, several_workers
 from zoo.training.fit import fit
@@ -78,10 +78,11 @@ def finetune(
             from pixel to pixel. Exactly one of the three is expected.
         noise: For ``clean``, such as "gaussian:5-30", or a Keras layer that adds one of your own (see
             :class:`zoo.training.corrupt.LayerNoise`); by default what the parent was trained on.
-        minutes, steps: The budget of the training itself: exactly one of the two.
-        resume: Continue the run in OUT.training.
+        minutes, steps: The budget of the training itself: exactly one of the two, or none when resumed.
+        resume: Continue the run in OUT.training, with its own budget or the one that is given.
         freeze: "encoder" trains decoder and head, "all-but-head" the head alone.
-        learning_rate: The peak of the steplength; by default a short range test finds it.
+        learning_rate: The peak of the steplength; by default a short range test finds it. A run that is resumed keeps
+            its own.
         batch, patch, seed: As for :func:`zoo.fit`.
         command: What the user typed, for the entry's card.
         say: Told what was found in the images and what is being done.
@@ -97,6 +98,10 @@ def finetune(
         raise MissingExtraError("an entry's ONNX file", "export")
     say = say or (lambda _: None)
     entry, folder = describe(parent), place(out, resume)
+    training = run_folder(folder)
+    kept = kept_plan(training) if resume else {}
+    if resume and steps is None and minutes is None:
+        steps, minutes = kept["budget"]["steps"], kept["budget"]["minutes"]
     if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
     if steps is None and several_workers():
@@ -104,7 +109,7 @@ def finetune(
     if freeze not in FROZEN:
         raise UsageError(f"freeze={freeze!r}; expected one of {', '.join(FROZEN)}")
     kind, folders = source(clean, pairs, noisy)
-    drawn = _noise(kind, noise, entry)
+    drawn = noise_on(kind, noise, entry)
     sweep(folder.parent)
     found = look(entry, kind, folders, patch=patch, progress=progress)
     say(str(found))
@@ -124,10 +129,13 @@ def finetune(
         "progress": progress,
     }
     data, budget = (_arrays(learned), _arrays(checks)), {"steps": steps, "minutes": minutes}
-    training = run_folder(folder)
     plan = {"parent": entry.files["model.weights.h5"], "data": found.digest, "freeze": freeze, "seed": seed}
     plan |= {"noise": drawn.name if drawn else kind, "batch": batch, "patch": patch}
-    rate = kept_rate(training, plan, resume)
+    if learning_rate is not None:
+        plan["learning_rate"] = learning_rate
+    if resume:
+        refuse_another(training, plan, kept)
+    rate = kept["learning_rate"] if resume else learning_rate
     with all_devices():
         model = load_keras(entry.folder)
         _freeze(model, freeze)
@@ -137,11 +145,16 @@ def finetune(
             options["batch"] += uneven
             say(f"batches of {options['batch']}, for {devices.replicas} devices")
         if rate is None:
-            rate = learning_rate or range_test(model, data, options, budget)
-            if writes:
-                remember(training, plan | {"learning_rate": rate})
+            rate = range_test(model, data, options, budget)
+        if writes:
+            remember(training, plan | {"learning_rate": rate, "budget": budget})
         say(f"steplength {rate:g}")
-        history = _train(model, data, options | budget | {"learning_rate": rate}, training / "run", resume, say)
+        try:
+            history = _train(model, data, options | budget | {"learning_rate": rate}, training / "run", resume, say)
+        except ZooError:
+            if writes and not (training / "run" / "run.json").exists():  # refused, or come to nothing
+                shutil.rmtree(training)
+            raise
     # As everybody is going to have it: all of it trainable, and on one device.
     result = load_keras(entry.folder)
     result.set_weights(model.get_weights())
@@ -193,7 +206,8 @@ def source(clean: Any, pairs: Any, noisy: Any) -> tuple[Kind, tuple[Any, ...]]:
     return kind, tuple(pairs)
 
 
-def _noise(kind: Kind, noise: str | Noise | keras.layers.Layer | None, entry: Pretrained) -> Noise | None:
+def noise_on(kind: Kind, noise: str | Noise | keras.layers.Layer | None, entry: Pretrained) -> Noise | None:
+    """What is drawn on the images: nothing but on clean ones. Raises UsageError: noise, or an entry, that cannot be."""
     if kind != "clean":
         if noise is not None:
             raise UsageError(f"noise={noise!r} with {kind} images, which bring their own; leave it out")
@@ -241,7 +255,7 @@ def _train(
         say("interrupted: going on with the best weights so far")
         bare(model).load_weights(best)
         spent = json.loads(state.read_text(encoding="utf-8"))
-        return History(steps=spent["step"], minutes=spent["minutes"])
+        return History(rows=read_csv(folder / "curve.csv"), steps=spent["step"], minutes=spent["minutes"])
 
 
 def _freeze(model: keras.Model, freeze: Freeze) -> None:

@@ -39,14 +39,15 @@ def run_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".training")
 
 
-def kept_rate(training: Path, plan: dict[str, Any], resume: bool) -> float | None:
-    """The steplength of the run that is resumed; None for a new one."""
-    if not resume:
-        return None
-    kept = json.loads((training / "plan.json").read_text(encoding="utf-8"))
+def kept_plan(training: Path) -> dict[str, Any]:
+    """The plan of the run that is resumed."""
+    return json.loads((training / "plan.json").read_text(encoding="utf-8"))
+
+
+def refuse_another(training: Path, plan: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Raises UsageError: a plan that is not the one that was kept."""
     if different := sorted(name for name, value in plan.items() if kept.get(name) != value):
         raise UsageError(f"the run in {str(training)!r} has another {different[0]}; expected the same, or a new folder")
-    return kept["learning_rate"]
 
 
 def remember(training: Path, plan: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from skimage.registration import phase_cross_correlation
 from zoo.errors import InputError
 from zoo.inference.images import to_color, to_gray, white_of
 from zoo.inference.noise_level import noise_level
-from zoo.inference.pictures import as_float, is_picture, open_picture
+from zoo.inference.pictures import as_float, open_picture, pictures_below
 from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
@@ -38,6 +38,8 @@ ALIKE = 0.5
 SMOOTHING = 1.5  # pixels
 # Of a picture whose blocks differ by less than this, strong noise leaves nothing to compare.
 FLAT = 0.02
+# The share of a noisy picture that must be neither black nor white for the rest to be left aside.
+LEAST_WHOLE = 0.25
 # Who does not fit better than this when moved is taken for moved; by more than this is no registration but chance.
 FURTHEST_SHIFT = 32
 
@@ -131,7 +133,8 @@ def survey(
                     "set DENOISE_ZOO_CACHE_BYTES"
                 )
         for path, folder in zip(group, folders, strict=True):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+            # Names need not be text.
+            digest.update(os.fsencode(path.relative_to(folder).as_posix()) + b"\0" + path.read_bytes())
     found.digest = digest.hexdigest()
     if len(found.items) < FEWEST:
         why = "".join(f"; {name}: {reason}" for name, reason in found.left_out[:3])
@@ -143,17 +146,19 @@ def survey(
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; expected a folder of pictures")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and is_picture(path))
-    if not files:
+    if not (files := pictures_below(folder)):
         raise InputError(f"no pictures in {str(folder)!r}; expected some, in it or in folders below")
     return files
 
 
 def _pairs(found: Survey, noisy: Path, clean: Path) -> Iterator[tuple[Path, Path]]:
     """Files of equal names, whatever their endings."""
-    left, right = (
-        {str(path.relative_to(folder).with_suffix("")): path for path in _files(folder)} for folder in (noisy, clean)
-    )
+    left, right = ({}, {})
+    for folder, named in ((noisy, left), (clean, right)):
+        for path in _files(folder):
+            name = path.relative_to(folder)
+            if named.setdefault(str(name.with_suffix("")), path) != path:
+                found.left_out.append((str(name), f"a second one of this name in {str(folder)!r}"))
     for name in sorted(left.keys() ^ right.keys()):
         found.left_out.append((name, f"only in {str(noisy if name in left else clean)!r}"))
     yield from ((left[name], right[name]) for name in sorted(left.keys() & right.keys()))
@@ -188,9 +193,18 @@ def _unfit(kind: Kind, images: tuple[np.ndarray, ...], smallest: int) -> str:
 
 def _apart(noisy: np.ndarray, clean: np.ndarray) -> str:
     """Whether two images show different things, or the same at different places."""
-    a, b = (_blocks(plane) for plane in (noisy, clean))
+    # What is black or white may stand there in place of the picture (salt and pepper, blocks knocked out).
+    whole = (noisy != 0) & (noisy != 1)
+    if whole.mean() < LEAST_WHOLE:
+        whole[:] = True
+    a, b, share = (_blocks(plane) for plane in (noisy * whole, clean * whole, whole))
+    enough = share >= LEAST_WHOLE / 2
+    a, b = a[enough] / share[enough], b[enough] / share[enough]
     if b.std() > FLAT and (a.std() < FLAT / 2 or np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE):
         return "shows something else than its clean one"
+    if not whole.all():  # filled from around
+        near = gaussian_filter(whole.astype(np.float32), BLOCK)
+        noisy = np.where(whole, noisy, gaussian_filter(noisy * whole, BLOCK) / np.maximum(near, 1e-3))
     # Of what is coarser than the noise, or strong noise would hide the shift of a faint picture.
     noisy, clean = (gaussian_filter(plane, SMOOTHING) for plane in (noisy, clean))
     shift, _, _ = phase_cross_correlation(clean, noisy, normalization=cast(Any, None))

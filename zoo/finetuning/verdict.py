@@ -13,12 +13,13 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from zoo.evaluation import psnr, ssim
+from zoo.evaluation import MOST, mean_psnr, psnr, ssim
 from zoo.finetuning.survey import Item
 from zoo.inference.compare import sheet
 from zoo.inference.pictures import as_float
 from zoo.noise import Gaussian, Noise, noise_from_name
 from zoo.pretrained import Pretrained
+from zoo.training.data import some_noise
 from zoo.training.neighbors import neighbor_pairs
 
 # What is gained must be more than this, in dB, or the parent's weights are the result.
@@ -79,12 +80,7 @@ def case(item: Item, noise: Noise | None, seed: int, i: int) -> Case:
     image = as_float(item.image[window])
     if noise is None:
         return image, None if item.clean is None else as_float(item.clean[window]), 0.0
-    rng = np.random.default_rng([seed, i])
-    drawn = noise.draw(rng)
-    noisy = drawn.apply(image, rng)
-    if np.array_equal(noisy, image):  # noise that is only there sometimes, and was not: nothing to judge
-        drawn = noise.middle()
-        noisy = drawn.apply(image, rng)
+    drawn, noisy = some_noise(noise, image, seed, i)
     return noisy, image, drawn.deviation() / 255
 
 
@@ -128,7 +124,8 @@ def _scores(model: keras.Model, cases: Sequence[Case], progress: bool) -> tuple[
         assert clean is not None
         output = np.clip(_run(model, noisy, level), 0, 1)
         rows.append((psnr(clean, output), ssim(clean, output)))
-    return float(np.mean([row[0] for row in rows])), float(np.mean([row[1] for row in rows]))
+    # Of pictures that all come out perfect the mean is infinite, which an entry has no number for.
+    return min(MOST, mean_psnr([row[0] for row in rows])), float(np.mean([row[1] for row in rows]))
 
 
 def _neighbor_scores(model: keras.Model, cases: Sequence[Case], progress: bool) -> tuple[float, float | None]:

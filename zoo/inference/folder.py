@@ -19,7 +19,7 @@ from zoo.atomic import sweep
 from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.inference.denoise_file import Report, Settings, denoise_file
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.pictures import check_output, is_picture, refuse_overwriting
+from zoo.inference.pictures import check_output, is_picture, pictures_below, refuse_overwriting
 from zoo.pretrained import describe, shipped
 
 # What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.
@@ -70,7 +70,7 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
         if given.is_dir():
             several = True
             results = _results(output, given)
-            inside = [p for p in _files(given) if is_picture(p) and results not in p.parents]
+            inside = [path for path in pictures_below(given) if results not in path.parents]
             if not inside:
                 raise InputError(f"no pictures in {str(given)!r}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]
@@ -93,23 +93,6 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
         tasks.append(Task(source, target.with_suffix(ending) if ending and mirrored else target))
     _check_targets(tasks)
     return tasks
-
-
-def _files(folder: Path) -> list[Path]:
-    """All files in a folder and below, in order. A folder that cannot be read is an error: no picture goes unnoticed.
-
-    Raises:
-        InputError: Such a folder.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise InputError(
-            f"folder {error.filename!r} cannot be read ({error.strerror}); allow it, or give the folders beside it "
-            "one by one"
-        ) from error
-
-    found = (Path(folder, name) for folder, _, names in os.walk(folder, onerror=refuse) for name in names)
-    return sorted(path for path in found if path.is_file())
 
 
 def _results(output: Path, folder: Path) -> Path | None:
