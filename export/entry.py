@@ -26,7 +26,7 @@ from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
 from zoo.errors import UsageError
 from zoo.noise import Noise, noise_from_name
-from zoo.pretrained import ENTRY_FILE, Pretrained, sha256
+from zoo.pretrained import ENTRY_FILE, Pretrained, sha256, wrong_in
 
 if TYPE_CHECKING:
     import keras
@@ -156,6 +156,8 @@ def _onnx_facts(name: str, noise: str, license: str, data: Mapping[str, Any], we
 
 
 def _write(entry: Pretrained) -> None:
+    if wrong := wrong_in(json.loads(entry.to_json())):
+        raise UsageError(f"entry {entry.name!r} cannot be written: {wrong}")
     for file, text in ((ENTRY_FILE, entry.to_json()), (CARD_FILE, card(entry))):
         with file_beside(entry.folder / file) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")

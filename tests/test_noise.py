@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.errors import UsageError
-from zoo.noise import KINDS, Noise, noise_from_name
+from zoo.noise import KINDS, Gaussian, Noise, noise_from_name
 from zoo.training.corrupt import corrupt
 
 GRAY = 0.4  # value of the flat image on which moments are measured
@@ -252,6 +252,12 @@ def test_every_kind_has_a_sampler_for_training(kind):
 def test_a_wrong_name_is_refused_in_one_line_that_says_what_was_expected(name):
     with pytest.raises(UsageError, match=r"^[^\n]*expected[^\n]*$"):
         noise_from_name(name)
+
+
+@pytest.mark.parametrize("level", [[0, 55], (0, 55, 3), "abc", None])
+def test_a_level_that_is_none_is_refused(level):
+    with pytest.raises(UsageError, match="expected a number or a"):
+        Gaussian(level)
 
 
 def test_an_image_without_a_channel_axis_is_refused():

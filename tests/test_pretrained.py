@@ -11,7 +11,7 @@ import pytest
 from zoo import pretrained
 from zoo.errors import EntryError, UsageError
 from zoo.noise import noise_from_name
-from zoo.pretrained import Pretrained, describe, list_pretrained, shipped
+from zoo.pretrained import ROWS, Pretrained, describe, list_pretrained, shipped
 
 WEIGHTS = b"weights"
 
@@ -30,9 +30,9 @@ def make(folder: Path, **facts: Any) -> Pretrained:
         halo=40,
         num_params=1234,
         macs_per_pixel=5678.5,
-        layers=[{"name": "head", "parameters": 9}],
+        layers=[dict.fromkeys(ROWS["layers"], 9) | {"name": "head"}],
         files={"model.onnx": hashlib.sha256(WEIGHTS).hexdigest()},
-        scores=[{"set": "BSD68", "noise": "gaussian:25", "psnr": 29.0}],
+        scores=[dict.fromkeys(ROWS["scores"], 29.0) | {"set": "BSD68", "noise": "gaussian:25"}],
         recipe={"command": "zoo train"},
         training_data={"name": "Fotos für alle"},
         license="Apache-2.0",
@@ -76,7 +76,7 @@ def test_list(shelf: Path) -> None:
     assert list_pretrained(channels=1) == ["unet-skip-gaussian-gray"]
     assert list_pretrained(noise="gaussian:0-55") == ["unet-skip-gaussian-gray"]
     assert list_pretrained(noise="gaussian") == ["resnet-gaussian-color", "unet-skip-gaussian-gray"]
-    assert list_pretrained(noise="camera+jpeg") == ["resnet-photo-color"]
+    assert list_pretrained(noise="camera+jpeg") == list_pretrained(noise="jpeg") == ["resnet-photo-color"]
     assert list_pretrained(noise="gaussian", architecture="resnet", channels=1) == []
 
 

@@ -36,7 +36,10 @@ class Noise(ABC):
 
     def __post_init__(self) -> None:
         for name, (lowest, highest) in self.bounds.items():
-            low, high = ends(getattr(self, name))
+            try:
+                low, high = ends(getattr(self, name))
+            except (TypeError, ValueError):  # no numbers, or more than two
+                low = high = math.nan
             if not (math.isfinite(low) and math.isfinite(high) and lowest <= low <= high <= highest):
                 raise UsageError(
                     f"{self.kind} noise with {name}={getattr(self, name)!r}; expected a number or a (low, high) range "

@@ -72,7 +72,7 @@ class Pretrained:
             raise EntryError(f"no {ENTRY_FILE} in {str(folder)!r}; expected the folder of an entry") from error
         except (OSError, ValueError, RecursionError) as error:
             raise EntryError(f"{str(path)!r} cannot be read ({error}); reinstall or publish again") from error
-        if wrong := _wrong(facts):
+        if wrong := wrong_in(facts):
             raise EntryError(f"{str(path)!r} is damaged or incomplete: {wrong}; reinstall or publish again")
         known = {name: facts[name] for name in get_type_hints(cls) if name in facts and name != "folder"}
         return cls(**known, folder=path.parent)
@@ -103,7 +103,15 @@ class Pretrained:
         return path
 
 
-def _wrong(facts: Any) -> str:
+# What each row of a table of facts has at least.
+ROWS = {
+    "layers": ("name", "kind", "relative", "shape", "Ni", "No", "d", "s", "p", "receptive_field", "parameters", "macs")
+    + ("macs_per_pixel",),
+    "scores": ("set", "noise", "count", "psnr", "ssim", "noisy_psnr", "noisy_ssim"),
+}
+
+
+def wrong_in(facts: Any) -> str:
     """What is wrong with the content of an entry.json; empty if nothing is."""
     if not isinstance(facts, dict):
         return f"expected an object, not {type(facts).__name__}"
@@ -119,6 +127,10 @@ def _wrong(facts: Any) -> str:
         return f"channels is {facts['channels']}, expected 1 or 3"
     if facts["multiple_of"] < 1 or facts["halo"] < 0:
         return f"multiple_of is {facts['multiple_of']} and halo {facts['halo']}, expected at least 1 and 0"
+    for table, names in ROWS.items():
+        for row in facts[table]:
+            if not isinstance(row, dict) or not row.keys() >= set(names):
+                return f"a row of {table} is {row!r}, expected one with {', '.join(names)}"
     for name, digest in facts["files"].items():
         # A name that leads out of the folder could make an entry from elsewhere read any file.
         if not isinstance(digest, str) or name != Path(name).name:
@@ -145,16 +157,17 @@ def list_pretrained(
 
     Args:
         architecture: One of ``zoo.architectures()``.
-        noise: A kind or kinds ("gaussian", "poisson+saltpepper"), or a whole name ("gaussian:0-55").
+        noise: A kind that is in it ("gaussian"), all of its kinds ("bayer+gaussian+jpeg"), or its whole name
+            ("gaussian:0-55").
         channels: 1 (gray) or 3 (colour).
     """
     found = []
     for name, folder in shipped().items():
         entry = Pretrained.from_folder(folder)
-        kinds = "+".join(part.partition(":")[0] for part in entry.noise.split("+"))
+        kinds = [part.partition(":")[0] for part in entry.noise.split("+")]
         if (
             architecture in (None, entry.architecture)
-            and noise in (None, entry.noise, kinds)
+            and noise in (None, entry.noise, "+".join(kinds), *kinds)
             and channels in (None, entry.channels)
         ):
             found.append(name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import InputError, MissingExtraError, UsageError
+from zoo.errors import EntryError, InputError, MissingExtraError, UsageError, ZooError, one_line
 from zoo.pretrained import describe
 
 if TYPE_CHECKING:
@@ -61,7 +61,12 @@ def build(architecture: str, **config: Any) -> keras.Model:
     known = inspect.signature(builder).parameters
     if unknown := sorted(set(config) - set(known)):
         raise UsageError(f"{architecture} has no argument {', '.join(unknown)}; expected some of {', '.join(known)}")
-    return builder(**config)
+    try:
+        return builder(**config)
+    except ZooError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{architecture} cannot be built with {config} ({one_line(error)})") from error
 
 
 def encoder(model: keras.Model) -> keras.Model:
@@ -94,7 +99,13 @@ def load_keras(name: str | os.PathLike[str]) -> keras.Model:
     weights = entry.file("model.weights.h5")
     own = entry.architecture == OWN
     model = own_model(entry.file(OWN_FILE)) if own else build(entry.architecture, **entry.config)
-    model.load_weights(weights)
+    try:
+        model.load_weights(weights)
+    except (ValueError, OSError, KeyError) as error:
+        raise EntryError(
+            f"the weights of {entry.name!r} are not those of its network ({one_line(error)}): made by another version "
+            "of this package, or changed; publish it again"
+        ) from error
     return model
 
 
