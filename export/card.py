@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.architectures import OWN
 from zoo.noise import noise_from_name
-from zoo.pretrained import Pretrained
+from zoo.pretrained import Pretrained, shipped
 
 COLORS = {1: "gray", 3: "colour"}
 KINDS = {
@@ -61,11 +61,14 @@ def _use(entry: Pretrained) -> str:
     sigma = ", sigma=25" if entry.takes_sigma else ""
     note = "sigma is the noise's deviation on the 0–255 scale; " if entry.takes_sigma else ""
     option = " --sigma 25" if entry.takes_sigma else ""
+    # Anywhere else, its name alone might be that of a shipped one.
+    beside = {folder.parent.resolve() for folder in shipped().values()}
+    name = entry.name if entry.folder.parent.resolve() in beside else f"./{entry.name}"
     return (
         "## Use\n\n```python\nimport zoo\n\n"
-        f'denoise = zoo.load("{entry.name}")\n'
+        f'denoise = zoo.load("{name}")\n'
         f"# {note}{shape}: uint8, uint16, or float in [0, 1]\nclean = denoise(noisy{sigma})\n```\n\n"
-        f"```\nzoo denoise noisy.png -o clean.png --model {entry.name}{option}\n```"
+        f"```\nzoo denoise noisy.png -o clean.png --model {name}{option}\n```"
     )
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.parity import TOLERANCE, Parity, check_parity
-from zoo.atomic import file_beside, folder_beside
+from zoo.atomic import check_parent, file_beside, folder_beside
+from zoo.errors import UsageError
+from zoo.pretrained import ENTRY_FILE
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +29,36 @@ REPORT, GUIDE = "parity.json", "README.md"
 # What the numbers may depend on.
 PACKAGES = ("denoise-zoo", "keras", "tensorflow", "onnx", "onnxruntime", "ai-edge-litert", "openvino")
 Finish = Callable[[Path, Parity], None]
+
+
+def check_file(path: str | os.PathLike[str], ending: str) -> None:
+    """Refuse a place for a file before time is spent on it.
+
+    Raises:
+        UsageError: Another ending, by which nothing would open it, or a folder that holds an entry, whose files are its
+            own. InputError: No such folder, or no permission.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ending:
+        raise UsageError(f"output {str(path)!r}; expected a name in {ending}")
+    if (path.parent / ENTRY_FILE).exists():
+        raise UsageError(f"output {str(path)!r} is in the folder of an entry; expected another place")
+    check_parent(path)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a place for a folder, as :func:`check_file`: also one that holds what no export has put there."""
+    path = Path(os.path.realpath(path))
+    check_parent(path)
+    if not path.is_dir() or not (there := {file.relative_to(path).as_posix() for file in path.rglob("*")}):
+        return
+    try:
+        ours = set(json.loads((path / REPORT).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):  # no report, or an older one
+        ours = set()
+    if others := sorted(there - ours):
+        named = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
+        raise UsageError(f"output {str(path)!r} holds {named}, which would be lost; choose another name")
 
 
 def deliver_file(
@@ -55,6 +87,7 @@ def deliver_file(
     Raises:
         ParityError: It differs from Keras; nothing is written.
     """
+    check_file(path, ending)
     path = Path(path)
     # The file's own place is the first to be entered and so the last to be filled.
     with (
@@ -84,11 +117,13 @@ def deliver_folder(
     facts: Mapping[str, Any] | None = None,
 ) -> Parity:
     """Make a folder, as :func:`deliver_file` makes a file; an older export or an empty folder is replaced."""
-    with folder_beside(path, mine=lambda found: (found / REPORT).is_file()) as folder:
+    check_folder(path)
+    with folder_beside(path, mine=lambda found: True) as folder:
         write(folder)
         parity = check_parity(model, folder, tolerance=tolerance)
         (folder / GUIDE).write_text(guide, encoding="utf-8")
-        (folder / REPORT).write_text(_report(parity, facts), encoding="utf-8")
+        files = sorted({REPORT, *(file.relative_to(folder).as_posix() for file in folder.rglob("*"))})
+        (folder / REPORT).write_text(_report(parity, {**(facts or {}), "files": files}), encoding="utf-8")
     return parity
 
 

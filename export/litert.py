@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.deliver import deliver_file
+from export.deliver import check_file, deliver_file
 from export.guide import Facts, page, python_litert
 from export.loss import LIMIT, Denoise, Photographs, worst
 from export.parity import Parity
@@ -66,6 +66,7 @@ def to_litert_int8(
     Raises:
         ParityError: More than ``limit`` is lost; nothing is written. Others as of :func:`to_litert`.
     """
+    check_file(path, ENDING)
     noise = noise_from_name(noise) if isinstance(noise, str) else noise
     photographs = Photographs(calibration, model.inputs[0].shape[-1], noise)
     content, facts = _converted(model, int8=True), Facts.of(model, metadata)
@@ -99,7 +100,13 @@ def _converted(model: keras.Model, *, int8: bool) -> bytes:
         )
         if int8:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return converter.convert()
+        try:
+            return converter.convert()
+        except Exception as error:  # TensorFlow's own have a text of a hundred lines
+            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise UsageError(
+                f"LiteRT cannot hold model {model.name!r} ({reason.strip()}); try another format"
+            ) from error
 
 
 def _write(place: Path, content: bytes) -> None:

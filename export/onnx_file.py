@@ -13,6 +13,7 @@ from export.deliver import deliver_file, version
 from export.guide import Facts, onnx_page
 from export.parity import Parity, check_parity
 from export.runtimes import INPUTS, IO, OUTPUT
+from export.sizes import check_form
 from zoo.architectures.accounting import account
 from zoo.errors import MissingExtraError, UsageError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 OPSET = 18  # what runtimes of the last years know
 Layout = Literal["nhwc", "nchw"]
+ENDING = ".onnx"
 
 
 def to_onnx(
@@ -61,7 +63,7 @@ def to_onnx(
         model,
         path,
         lambda place: save(proto, place),
-        ending=".onnx",
+        ending=ENDING,
         guide=onnx_page(Facts.of(model, metadata, io=io, layout=layout), "ONNX", Path(path).name),
         facts={"format": "onnx", "layout": layout, "io": io, "opset": opset, "nodes": len(proto.graph.node)},
         finish=lambda place, parity: save(with_facts(proto, parity_facts(parity)), place),
@@ -156,11 +158,7 @@ def _proto(model: keras.Model, layout: Layout, io: IO, opset: int) -> onnx.Model
 
     from export.onnx_layers import convert
 
-    if len(model.inputs) > 2 or len(model.outputs) != 1:
-        raise UsageError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected an image, "
-            "perhaps the noise level, and one output"
-        )
+    check_form(model)
     image, sigma = INPUTS
     graph = convert(
         model, image=image, sigma=sigma, output=OUTPUT, channels_last=layout == "nhwc", eight_bits=io == "uint8"

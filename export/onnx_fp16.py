@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from export.deliver import deliver_file
 from export.guide import Facts, onnx_page
-from export.onnx_file import OPSET, Layout, onnx_model, parity_facts, save, with_facts
+from export.onnx_file import ENDING, OPSET, Layout, onnx_model, parity_facts, save, with_facts
 from export.parity import Parity
 from export.runtimes import IO
 
@@ -34,16 +34,16 @@ def to_onnx_fp16(
     Inputs and outputs are those of :func:`export.to_onnx`, float32 unless ``io`` says otherwise: the file can stand in
     for that one. So are arguments, results and errors. It may differ from Keras by 0.01, or 2.5 steps of 8 bits.
     """
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
     facts = dict(metadata or {}) | {"precision": "float16"}
     whole = onnx_model(model, layout=layout, io=io, metadata=facts, opset=opset)
+    from onnxruntime.transformers.float16 import convert_float_to_float16  # which needs onnx, too
+
     proto = convert_float_to_float16(whole, keep_io_types=True)
     return deliver_file(
         model,
         path,
         lambda place: save(proto, place),
-        ending=".onnx",
+        ending=ENDING,
         guide=onnx_page(Facts.of(model, metadata, io=io, layout=layout), "ONNX, half precision", Path(path).name),
         tolerance=TOLERANCE,
         facts={"format": "onnx-fp16", "layout": layout, "io": io, "opset": opset},

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.progress import track
 
-from export.deliver import deliver_file
+from export.deliver import check_file, deliver_file
 from export.guide import Facts, onnx_page
 from export.loss import LIMIT, Denoise, Loss, Photographs, worst
-from export.onnx_file import OPSET, Layout, onnx_model, parity_facts, save, with_facts
+from export.onnx_file import ENDING, OPSET, Layout, onnx_model, parity_facts, save, with_facts
 from export.parity import Parity
 from export.runtimes import IO
 from zoo.architectures.accounting import account
@@ -72,6 +72,7 @@ def to_onnx_int8(
         ParityError: More than ``limit`` is lost even with half of the convolutions in float; nothing is written.
         InputError: Pictures that cannot be used. UsageError, MissingExtraError: As for :func:`export.to_onnx`.
     """
+    check_file(path, ENDING)
     noise = noise_from_name(noise) if isinstance(noise, str) else noise
     proto = onnx_model(model, layout=layout, io=io, metadata=dict(metadata or {}) | {"precision": "int8"}, opset=opset)
     photographs = Photographs(calibration, model.inputs[0].shape[-1], noise)
@@ -95,7 +96,7 @@ def to_onnx_int8(
         model,
         path,
         lambda place: save(found, place),
-        ending=".onnx",
+        ending=ENDING,
         guide=onnx_page(Facts.of(model, metadata, io=io, layout=layout), "ONNX, 8 bits", Path(path).name),
         tolerance=None,
         facts=facts,

@@ -13,7 +13,7 @@ import numpy as np
 
 from export.runtimes import Runner, runners
 from export.sizes import check_any_size
-from zoo.errors import ParityError
+from zoo.errors import ParityError, one_line
 from zoo.noise import Gaussian, SaltPepper
 
 if TYPE_CHECKING:
@@ -120,10 +120,12 @@ def _compared(
         if runner.io == "uint8":
             eight_bits = np.rint(np.clip(inputs[0], 0, 1) * 255).astype(np.uint8)
             inputs[0] = eight_bits / np.float32(255)
-            output = runner.run([eight_bits, *(sigma * 255 for sigma in inputs[1:])])
-            expected = np.clip(keras_model(inputs), 0, 1)
+            output = _given(runner.run, [eight_bits, *(sigma * 255 for sigma in inputs[1:])], name)
+            expected = np.clip(_given(keras_model, inputs, "Keras"), 0, 1)
         else:
-            output, expected = runner.run(inputs), keras_model(inputs)
+            output, expected = _given(runner.run, inputs, name), _given(keras_model, inputs, "Keras")
+        if expected.shape != inputs[0].shape:
+            raise ParityError(f"the model makes {expected.shape} of images {inputs[0].shape}; expected the same shape")
         if output.shape != expected.shape or output.dtype != np.dtype(runner.io):
             raise ParityError(
                 f"the artifact gives {output.dtype} of shape {output.shape} for images of shape {inputs[0].shape}; "
@@ -142,6 +144,16 @@ def _compared(
             f"{allowed:g} (is a layer exported wrongly, or the artifact older than the model?)"
         )
     return difference, np.concatenate(changes)
+
+
+def _given(run: Run, inputs: list[np.ndarray], name: str) -> np.ndarray:
+    """What a runtime makes of images. Raises ParityError: nothing; each has errors of its own for that."""
+    try:
+        return run(inputs)
+    except Exception as error:
+        raise ParityError(
+            f"{name} cannot take images of shape {inputs[0].shape} ({one_line(error)}); expected a model for every size"
+        ) from error
 
 
 def noisy_scene(height: int, width: int, channels: int, seed: int) -> np.ndarray:

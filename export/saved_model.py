@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.deliver import deliver_folder
 from export.guide import Facts, page, python_saved_model
 from export.parity import Parity, as_float32, noisy_scene
-from export.runtimes import png
+from export.runtimes import INPUTS, png
+from export.sizes import check_form
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +82,8 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     import keras
     import tensorflow as tf
 
-    model = as_float32(model)
+    check_form(model)
+    model = _traceable(as_float32(model))
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     sigmas = [tf.TensorSpec((None, 1), tf.float32, "sigma")] if takes_sigma else []
 
@@ -109,6 +112,50 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
     archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
     archive.write_out(str(folder), verbose=False)
+
+
+def _traceable(model: keras.Model) -> keras.Model:
+    """The model itself if TensorFlow can write it, else a copy that it can, with the same weights.
+
+    Names there are letters, numbers, and _ . - between them; and of what Keras enlarges, TensorFlow loses the number of
+    channels, without which LiteRT knows no convolution.
+    """
+    import keras
+    import tensorflow as tf
+
+    class UpSampling2D(keras.layers.UpSampling2D):
+        def call(self, x: Any) -> Any:
+            return tf.image.resize(x, tf.shape(x)[1:3] * tf.constant(self.size), method=self.interpolation)
+
+    def enlarges(layer: Any) -> bool:
+        return type(layer) is keras.layers.UpSampling2D and layer.data_format == "channels_last"
+
+    def clone(layer: Any) -> Any:
+        if isinstance(layer, keras.Model):
+            return copy_of(layer, [_name(x.name) for x in layer.inputs])
+        config = layer.get_config() | {"name": _name(layer.name)}
+        return (UpSampling2D if enlarges(layer) else type(layer)).from_config(config)
+
+    def copy_of(model: keras.Model, names: Sequence[str]) -> keras.Model:
+        free = [keras.Input(x.shape[1:], name=name) for x, name in zip(model.inputs, names, strict=False)]
+        given = keras.tree.pack_sequence_as(model.input, free)
+        copy = keras.models.clone_model(model, input_tensors=given, clone_function=clone)
+        return keras.Model(given, copy.output, name=_name(model.name))
+
+    def fits(layer: Any) -> bool:
+        parts = layer.layers if isinstance(layer, keras.Model) else []
+        return layer.name == _name(layer.name) and not enlarges(layer) and all(map(fits, parts))
+
+    if fits(model):
+        return model
+    copy = copy_of(model, INPUTS)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _name(name: str) -> str:
+    """A name as TensorFlow takes it."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name if re.match("[A-Za-z0-9]", name) else f"model{name}")
 
 
 def _decode(content: Any, channels: int) -> Any:

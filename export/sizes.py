@@ -21,12 +21,11 @@ def any_size(model: keras.Model) -> keras.Model:
         model: A functional or Sequential model: image (n, h, w, C) [, noise level (n, 1)] → image.
 
     Raises:
-        UsageError: A layer that depends on the size, or is not known.
+        UsageError: Another kind of model, or a layer that depends on the size, or is not known.
     """
     import keras
 
-    if (outputs := len(model.outputs)) != 1:
-        raise UsageError(f"model {model.name!r} has {outputs} outputs; expected one, the denoised image")
+    check_form(model)
     from zoo.architectures.layers import CropLike, PadToMultiple
 
     if is_fixed(model):
@@ -51,8 +50,27 @@ def any_size(model: keras.Model) -> keras.Model:
     return keras.Model([image, *level] if level else image, output, name=model.name)
 
 
+def check_form(model: keras.Model) -> None:
+    """Refuse what is no denoiser by its inputs and outputs. Raises UsageError."""
+    try:
+        ends = [list(map(tuple, (x.shape for x in side))) for side in (model.inputs, model.outputs)]
+    except (AttributeError, TypeError, ValueError):  # none, of what was never called on an input of Keras
+        raise UsageError(
+            f"model {model.name!r} is not functional, or not built; expected one with keras.Input"
+        ) from None
+    inputs, outputs = ends
+    image = inputs[0]
+    fits = len(image) == 4 and image[-1] is not None and len(inputs) <= 2 and len(outputs) == 1
+    if not fits or inputs[1:] not in ([], [(None, 1)]) or len(outputs[0]) != 4 or outputs[0][-1] != image[-1]:
+        raise UsageError(
+            f"model {model.name!r} has inputs {inputs} and outputs {outputs}; expected an image (n, h, w, C), perhaps "
+            "the noise level (n, 1) behind it, and one output, an image like that"
+        )
+
+
 def check_any_size(model: keras.Model) -> None:
     """Refuse a model that does not take every size. Raises UsageError."""
+    check_form(model)
     multiple = 0 if is_fixed(model) else account(model).takes_multiples_of
     if multiple != 1:
         which = f"multiples of {multiple}" if multiple else "the size that it was built for"

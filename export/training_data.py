@@ -32,11 +32,14 @@ def training_data(
     """
     path = Path(sources)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # a spreadsheet marks its files so
             reader = csv.DictReader(file)
             if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
                 raise InputError(f"{str(path)!r} has no column {', '.join(missing)}; expected {', '.join(COLUMNS)}")
             rows = [row for row in reader if row["file"].split("/")[0] in folders]
+        for row in rows:
+            if short := [column for column in COLUMNS if row[column] is None]:
+                raise InputError(f"{str(path)!r}: the row of {row['file']!r} has no {', '.join(short)}; expected all")
         megapixels = sum(int(row["width"]) * int(row["height"]) for row in rows) / 1e6
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):

@@ -278,7 +278,7 @@ def main() -> int:
     parser.add_argument("--channels", type=int, choices=(1, 3), help="gray or colour alone")
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    if args.data is None:
+    if args.data is None and not args.table:
         parser.error("no data: give --data FOLDER (with test/ and val/) or set DENOISE_ZOO_DATA")
     if unknown := set(args.noises) - set(NOISES):
         parser.error(f"unknown noise {min(unknown)!r}; expected some of {', '.join(NOISES)}")

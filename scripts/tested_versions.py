@@ -12,6 +12,8 @@ import re
 import sys
 from pathlib import Path
 
+from zoo.atomic import file_beside
+
 ROOT = Path(__file__).parent.parent
 START, END = "<!-- versions: python scripts/tested_versions.py -->\n", "<!-- end of versions -->\n"
 
@@ -28,11 +30,14 @@ def main() -> int:
     args = parser.parse_args()
     readme = ROOT / "README.md"
     before = readme.read_text(encoding="utf-8")
+    if before.count(START) != 1 or END not in before:
+        parser.error(f"README.md has no place for the table; expected {START.strip()} and {END.strip()} in it")
     head, rest = before.split(START)
     after = head + START + table() + END + rest.split(END)[1]
     if args.check:
         return int(before != after)
-    readme.write_text(after, encoding="utf-8")
+    with file_beside(readme) as temporary:
+        temporary.write_text(after, encoding="utf-8")
     return 0
 
 

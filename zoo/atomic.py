@@ -66,11 +66,16 @@ def folder_beside(path: str | os.PathLike[str], *, mine: Callable[[Path], bool])
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _temporary(path: Path) -> Path:
+def check_parent(path: Path) -> None:
+    """Refuse a place for a file or folder. Raises InputError: no such folder around it, or no permission."""
     if not path.parent.is_dir():
         raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
+
+
+def _temporary(path: Path) -> Path:
+    check_parent(path)
     return path.with_name(f"{PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}")
 
 

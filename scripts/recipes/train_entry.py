@@ -151,6 +151,7 @@ def train_entry(recipe: Recipe) -> None:
     import zoo
     from export.training_data import training_data
 
+    data = training_data(args.data / "SOURCES.csv", name="openly licensed photographs")  # before hours are spent
     stages = {args.run: recipe.fit}
     for i, changes in enumerate(recipe.finish, start=1):
         stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
@@ -215,7 +216,7 @@ def train_entry(recipe: Recipe) -> None:
             "docstring": recipe.notes,
         },
         storage="float16",
-        training_data=training_data(args.data / "SOURCES.csv", name="openly licensed photographs"),
+        training_data=data,
     )
 
 

@@ -102,7 +102,8 @@ def test_an_architecture_adds_up(architecture, takes_sigma):
     assert account.layers[-1].shape == (64, 64, 3)
     assert account.layers[-1].receptive_field == account.receptive_field
     code = next(row for row in account.layers if row.name == "code")
-    assert code.relative == f"H/{account.multiple_of}×W/{account.multiple_of}×{code.No}"
+    share = f"/{account.multiple_of}" if account.multiple_of > 1 else ""
+    assert code.relative == f"H{share}×W{share}×{code.No}"
     assert zoo.accounting(zoo.encoder(model), 64).receptive_field == code.receptive_field
 
 

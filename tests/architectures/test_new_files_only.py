@@ -29,9 +29,9 @@ class Halve(layers.Layer):
     def onnx_nodes(self, graph, x):
         return graph.node(self.name, "Mul", x, graph.weight(f"{self.name}/half", [0.5]))
 
-def toy_net(*, channels=1, width=4):
+def toy_net(*, channels=1, width=4, takes_sigma=False):
     """Build ``toy-net``."""
-    inputs, x = image_input(channels, multiple=1, standardize=True, takes_sigma=False)
+    inputs, x = image_input(channels, multiple=1, standardize=True, takes_sigma=takes_sigma)
     x = code(conv(x, width, "relu", "encoder_0"), 0)
     x = conv(Halve(name="decoder_half")(x), width, "relu", "decoder_0")
     head = {"output": "identity", "slack": 0, "predicts": "clean", "standardize": True}

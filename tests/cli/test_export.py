@@ -79,6 +79,29 @@ def test_what_cannot_be_exported_is_refused(zoo, file, tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_place_is_looked_at_before_anything_is_made(zoo, file, tmp_path):
+    model = library.load_keras(file)
+    export.publish(model, tmp_path / "ent", noise="gaussian:25")
+    (tmp_path / "served" / "2").mkdir(parents=True)
+    assert zoo("export", file, "--to", "saved-model", "-o", tmp_path / "saved").status == 0
+    (tmp_path / "saved" / "2").mkdir()
+    (tmp_path / "saved" / "2" / "notes.txt").write_text("years of work")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for kind, place, said in [
+        ("onnx", file, "expected a name in .onnx"),
+        ("litert-int8", tmp_path / "x", "expected a name in .tflite"),
+        ("onnx-int8", tmp_path / "ent" / "model.onnx", "folder of an entry"),
+        ("onnx-int8", tmp_path / "nowhere" / "x.onnx", "no existing folder"),
+        ("saved-model", tmp_path / "saved", "holds 2, 2/notes.txt, which would be lost"),
+        ("openvino", tmp_path / "saved", "holds 2, 2/notes.txt, which would be lost"),
+        ("openvino", tmp_path / "served", "which would be lost"),
+        ("triton", tmp_path / "ent", "which would be lost"),
+    ]:
+        result = zoo("export", file, "--to", kind, "-o", place)
+        assert result.status and said in result.err and len(result.err.splitlines()) == 1, (kind, result.err)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_an_error_is_one_line_in_a_process_too(tmp_path):
     """TensorFlow has much to say when it is imported."""
     (tmp_path / "text.keras").write_text("no model")

@@ -100,7 +100,7 @@ def test_card(entry: Pretrained) -> None:
     card = (entry.folder / "card.md").read_text(encoding="utf-8")
     for needed in (
         "# hills-color\n",
-        'zoo.load("hills-color")',
+        'zoo.load("./hills-color")',
         "denoise(noisy, sigma=25)",
         "--sigma 25",
         "| Kodak24 | 24 | gaussian:25 | 20.17 | 31.46 | 0.4000 | 0.8765 |",

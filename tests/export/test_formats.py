@@ -115,6 +115,29 @@ def own_file(shaken: Callable[[keras.Model], keras.Model], tmp_path_factory: pyt
     return path
 
 
+@pytest.fixture(scope="module", params=["nearest", "bilinear"])
+def enlarging_file(
+    request: pytest.FixtureRequest, shaken: Callable[[keras.Model], keras.Model], tmp_path_factory: Any
+) -> Path:
+    """Another, with convolutions right behind what enlarges, and names that are no scopes of TensorFlow."""
+    layers = keras.layers
+    image = keras.Input((None, None, 1), name="my picture")
+    fine = layers.Conv2D(4, 3, padding="same", activation="relu", name="fein ä")(image)
+    coarse = layers.Conv2D(6, 3, padding="same", activation="relu")(layers.MaxPooling2D(2)(fine))
+    back = layers.UpSampling2D(2, interpolation=request.param)(coarse)
+    back = layers.Conv2D(4, 3, padding="same", activation="relu")(back)
+    path = tmp_path_factory.mktemp("own") / "mine.keras"
+    noise = layers.Conv2D(1, 3, padding="same")(layers.Concatenate()([fine, back]))
+    shaken(keras.Model(image, layers.Subtract()([image, noise]), name="_my model")).save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["onnx", "saved-model", "litert", "openvino"])
+def test_what_enlarges_and_names_of_all_kinds(enlarging_file: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / {"onnx": "m.onnx", "litert": "m.tflite"}.get(kind, "m")
+    assert main(["export", str(enlarging_file), "--to", kind, "-o", str(path)]) == 0
+
+
 @pytest.fixture(scope="module")
 def tuned_entry(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An entry that was trained a little further, and published to a folder."""

@@ -47,7 +47,7 @@ def test_earlier_one_is_replaced_and_anything_else_is_not(small: Small, tiny: ke
     assert check_parity(tiny, saved).max_abs <= 1e-5
     other.mkdir()
     (other / "letters").write_text("dear")
-    with pytest.raises(UsageError, match="something else"):
+    with pytest.raises(UsageError, match="holds letters, which would be lost"):
         to_saved_model(tiny, other)
     with pytest.raises(UsageError, match="is a file"):
         to_saved_model(tiny, other / "letters")

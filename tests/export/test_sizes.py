@@ -12,7 +12,7 @@ from keras import layers
 
 import export
 import zoo
-from zoo.errors import UsageError
+from zoo.errors import ParityError, UsageError
 
 Shaken = Callable[[keras.Model], keras.Model]
 
@@ -55,8 +55,31 @@ def test_in_mixed_precision_even_sides_become_all_in_float32(shaken: Shaken, tmp
 def test_a_model_of_two_outputs_is_refused() -> None:
     image = keras.Input((None, None, 1))
     outputs = [layers.Conv2DTranspose(1, 2, 2)(layers.Conv2D(4, 2, 2)(image)), layers.Identity()(image)]
-    with pytest.raises(UsageError, match="has 2 outputs; expected one"):
+    with pytest.raises(UsageError, match=r"outputs .*expected an image .* one output"):
         export.any_size(keras.Model(image, outputs))
+
+
+def test_what_is_no_denoiser_is_refused(tmp_path: Path) -> None:
+    layers = keras.layers
+    image, level = keras.Input((None, None, 3)), keras.Input((1,))
+    vague, wide = keras.Input((None, None, None)), keras.Input((None, None, 1))
+    told = layers.Multiply()([image, layers.Reshape((1, 1, 1))(level)])
+    models = [
+        keras.Sequential([layers.Conv2D(1, 3, padding="same")]),  # not built
+        keras.Model([level, image], told),
+        keras.Model([image, wide], layers.Concatenate()([image, wide])),
+        keras.Model(image, layers.Conv2D(1, 3, padding="same")(image)),
+        keras.Model(vague, layers.ReLU()(vague)),
+        keras.Model(image, layers.GlobalAveragePooling2D()(image)),
+    ]
+    for model in models:
+        for refuse in (export.any_size, lambda model: export.to_onnx(model, tmp_path / "m.onnx")):
+            with pytest.raises(UsageError, match=r"^[^\n]*expected[^\n]*$"):
+                refuse(model)
+    for larger in (layers.UpSampling2D(2), layers.Conv2D(3, 3)):
+        with pytest.raises((UsageError, ParityError), match=r"^[^\n]*expected[^\n]*$"):
+            export.to_onnx(keras.Model(image, larger(image)), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_that_takes_all_is_left_alone(tiny: keras.Model) -> None:

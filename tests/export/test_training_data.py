@@ -29,6 +29,8 @@ def test_summary(tmp_path: Path) -> None:
         ],
     }
     assert training_data(tmp_path / "S.csv", name="all", folders=("train", "val"))["images"] == 5
+    (tmp_path / "S.csv").write_text(ROWS, encoding="utf-8-sig")  # as a spreadsheet writes it
+    assert training_data(tmp_path / "S.csv", name="hills")["images"] == 4
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,7 @@ def test_summary(tmp_path: Path) -> None:
         ("file,width\na,1\n", "no column height, source"),
         (ROWS.replace("train/", "test/"), "no image in train"),
         (ROWS.replace("500", "wide"), "cannot be read"),
+        (ROWS + "train/f.jpg,10,10,sea\n", "row of 'train/f.jpg' has no licence, author"),
         (None, "cannot be read"),
     ],
 )

@@ -13,23 +13,23 @@ from zoo.errors import UsageError
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the function of the package ``export`` that writes it, and the options that it takes."""
+    """A format: the function of the package ``export`` that writes it, its ending (of a folder, none), its options."""
 
     function: str
-    makes: str
+    ending: str
     options: tuple[str, ...] = ()
 
 
 FORMATS = {
-    "onnx": Format("to_onnx", "file", ("layout", "io", "opset")),
-    "onnx-int8": Format("to_onnx_int8", "file", ("layout", "io", "opset", "calibration", "accept_loss")),
-    "onnx-fp16": Format("to_onnx_fp16", "file", ("layout", "io", "opset")),
-    "saved-model": Format("to_saved_model", "folder"),
-    "triton": Format("to_triton", "folder", ("io",)),
-    "litert": Format("to_litert", "file"),
-    "litert-int8": Format("to_litert_int8", "file", ("calibration", "accept_loss")),
-    "openvino": Format("to_openvino", "folder"),
-    "web": Format("to_web", "folder", ("runtime",)),
+    "onnx": Format("to_onnx", ".onnx", ("layout", "io", "opset")),
+    "onnx-int8": Format("to_onnx_int8", ".onnx", ("layout", "io", "opset", "calibration", "accept_loss")),
+    "onnx-fp16": Format("to_onnx_fp16", ".onnx", ("layout", "io", "opset")),
+    "saved-model": Format("to_saved_model", ""),
+    "triton": Format("to_triton", "", ("io",)),
+    "litert": Format("to_litert", ".tflite"),
+    "litert-int8": Format("to_litert_int8", ".tflite", ("calibration", "accept_loss")),
+    "openvino": Format("to_openvino", ""),
+    "web": Format("to_web", "", ("runtime",)),
 }
 # What the functions call them, where it is not what the command calls them.
 ARGUMENTS = {"accept_loss": "limit"}
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("name", metavar="NAME", help="name of an entry, its folder, or a .keras file")
     parser.add_argument("--to", choices=FORMATS, required=True, metavar="FORMAT", help=", ".join(FORMATS))
-    files = ", ".join(name for name, kind in FORMATS.items() if kind.makes == "file")
+    files = ", ".join(name for name, kind in FORMATS.items() if kind.ending)
     parser.add_argument(
         "-o", "--output", metavar="PATH", required=True, help=f"file ({files}) or folder (others) of the result"
     )
@@ -79,8 +79,10 @@ def run(args: argparse.Namespace) -> int:
     import_keras("zoo export", "export")
     import export as exporters
     import zoo
+    from export.deliver import check_file, check_folder
     from export.entry import onnx_facts
 
+    check_file(args.output, kind.ending) if kind.ending else check_folder(args.output)
     model = zoo.load_keras(args.name)
     entry = None if str(args.name).endswith(".keras") else zoo.describe(args.name)
     if entry is None and (whole := exporters.any_size(model)) is not model:
