@@ -85,6 +85,8 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     check_form(model)
     model = _traceable(as_float32(model))
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
+    if channels not in (1, 3):
+        raise UsageError(f"model {model.name!r} has {channels} channels; expected 1 or 3, or another format: onnx")
     sigmas = [tf.TensorSpec((None, 1), tf.float32, "sigma")] if takes_sigma else []
 
     def images(dtype: Any) -> list[tf.TensorSpec]:

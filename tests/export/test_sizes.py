@@ -82,6 +82,17 @@ def test_what_is_no_denoiser_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_other_channels_are_onnx_alone(shaken: Shaken, tmp_path: Path) -> None:
+    image = keras.Input((None, None, 4))
+    model = shaken(keras.Model(image, layers.Conv2D(4, 3, padding="same")(image)))
+    assert export.to_onnx(model, tmp_path / "m.onnx").max_abs <= 1e-5
+    with pytest.raises(UsageError, match="has 4 channels; expected 1 or 3"):
+        export.to_saved_model(model, tmp_path / "saved")
+    with pytest.raises(UsageError, match="channels is 4, expected 1 or 3"):
+        export.publish(model, tmp_path / "mine", noise="gaussian:25")
+    assert not (tmp_path / "saved").exists() and not (tmp_path / "mine").exists()
+
+
 def test_a_model_that_takes_all_is_left_alone(tiny: keras.Model) -> None:
     assert export.any_size(tiny) is tiny
 

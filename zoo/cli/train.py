@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from zoo.architectures import architectures
 from zoo.cli.heavy import import_keras
 from zoo.cli.options import number, whole_number
 from zoo.errors import UsageError
@@ -19,7 +18,9 @@ def add_parser(subparsers: Any) -> None:
         help="train a denoiser on a folder of images",
         description="Train a denoiser; the run's folder holds its weights, learning curves (PNG, CSV) and state.",
     )
-    parser.add_argument("--architecture", required=True, metavar="NAME", help=", ".join(architectures()))
+    parser.add_argument(
+        "--architecture", required=True, metavar="NAME", help="such as resnet; an unknown one is told all"
+    )
     parser.add_argument(
         "--config", default="{}", metavar="JSON", help="arguments of the architecture, such as '{\"channels\": 3}'"
     )
