@@ -37,6 +37,7 @@ from skimage import restoration
 import zoo
 from export.card import decibels, table
 from zoo.atomic import file_beside
+from zoo.cli.options import holding
 from zoo.evaluation import psnr
 from zoo.inference.files import read_image
 from zoo.inference.pictures import as_float
@@ -270,7 +271,9 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("noises", nargs="*", metavar="NOISE", help=f"of {', '.join(NOISES)} (default: all)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/ and val/")
+    parser.add_argument(
+        "--data", type=holding("test", "val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/ and val/"
+    )
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--fast", action="store_true", help="leave BM3D aside")
     part.add_argument("--method", metavar="NAME", help="measure this one alone")

@@ -34,6 +34,7 @@ from skimage import data
 import zoo
 from export.card import decibels, table
 from zoo.atomic import file_beside
+from zoo.cli.options import holding
 from zoo.inference.onnx_file import OnnxFile
 from zoo.inference.pictures import as_float
 
@@ -259,7 +260,9 @@ def main() -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="entries or their folders (default: the Gaussian ones)"
     )
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds peers/")
+    parser.add_argument(
+        "--data", type=holding("peers"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds peers/"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=512, help="side of the picture in pixels, even (512)")
     parser.add_argument("--rounds", type=int, default=7)
@@ -272,7 +275,7 @@ def main() -> int:
     if whole and find_spec("bm3d") is None:  # before time is spent
         parser.error("bm3d is missing, which is compared with; pip install '.[benchmark]'")
     try:
-        entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained(noise="gaussian")]
+        entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained(noise="gaussian:0-55")]
         networks = [Contestant(e.name, e.file("model.onnx"), args.threads, args.size) for e in entries]
         networks += [Contestant(path.stem, path, args.threads, args.size) for path in peers]
         product = Product(args.threads)

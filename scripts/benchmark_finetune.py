@@ -32,6 +32,7 @@ from score_entries import write_between
 import zoo
 from export.card import table
 from zoo.atomic import file_beside
+from zoo.cli.options import holding
 from zoo.evaluation import psnr
 from zoo.inference.files import write_image
 
@@ -189,7 +190,7 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds val/")
+    parser.add_argument("--data", type=holding("val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds val/")
     parser.add_argument("--runs", type=Path, default=Path("runs/finetune"), help="where the cases are made, anew")
     parser.add_argument("--keep", action="store_true", help="measure results of an earlier run where there are any")
     parser.add_argument("--readme", type=Path, default=README)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 import zoo
+from zoo.cli.options import holding
 from zoo.training.data import batches
 from zoo.training.sources import open_images
 
@@ -48,7 +48,9 @@ def training_rate(model: keras.Model, data: tf.data.Dataset, batch: int, seconds
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/")
+    parser.add_argument(
+        "--data", type=holding("train"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/"
+    )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--patch", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5, help="per measurement")

@@ -9,18 +9,24 @@ scripts/score_entries.py has measured the new one.
 from __future__ import annotations
 
 import argparse
+import sys
 
 import zoo
 from export.entry import exported_again
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Write the entries' ONNX files anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of entries (default: all)")
-    for name in parser.parse_args().names or zoo.list_pretrained():
-        exported_again(zoo.describe(name))
-        print(name, flush=True)
+    try:
+        for name in parser.parse_args().names or zoo.list_pretrained():
+            exported_again(zoo.describe(name))
+            print(name, flush=True)
+    except zoo.ZooError as error:
+        print(f"export_entries: error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,6 +21,7 @@ from score_entries import write_between
 from skimage.restoration import estimate_sigma
 
 import zoo
+from zoo.cli.options import holding
 from zoo.evaluation import psnr
 from zoo.inference.files import read_image
 from zoo.inference.noise_level import noise_level
@@ -81,7 +82,7 @@ def library(image: np.ndarray) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
+    parser.add_argument("--data", type=holding("test"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
     parser.add_argument("--readme", type=Path, default=Path(__file__).parents[1] / "README.md")
     args = parser.parse_args()
     if args.data is None:

@@ -19,6 +19,7 @@ import zoo
 from export.card import summary
 from export.entry import measured
 from zoo.atomic import file_beside
+from zoo.cli.options import holding
 
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
 # By the kinds of noise that an entry was trained on; one that is not here is measured on its own noise, whose levels
@@ -68,7 +69,7 @@ def write_between(readme: Path, mark: str, table: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries or their folders (default: all shipped ones)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
+    parser.add_argument("--data", type=holding("test"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
     parser.add_argument("--readme", type=Path, default=Path(__file__).parents[1] / "README.md")
     args = parser.parse_args()
     if args.data is None:

@@ -26,6 +26,7 @@ import export
 import zoo
 from export.entry import measured
 from export.loss import LIMIT
+from zoo.cli.options import holding
 from zoo.errors import ParityError
 
 
@@ -71,7 +72,7 @@ def speed(entry: zoo.Pretrained, path: Path, threads: int, size: int, rounds: in
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries or their folders (default: all shipped ones)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
+    parser.add_argument("--data", type=holding("test"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--size", type=int, default=512, help="side of the picture in pixels (512)")
     parser.add_argument("--rounds", type=int, default=15)

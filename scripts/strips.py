@@ -25,6 +25,7 @@ import zoo
 from export.card import STRIP_FILE
 from export.entry import measured
 from zoo.atomic import file_beside
+from zoo.cli.options import holding
 from zoo.evaluation import psnr
 from zoo.inference.compare import sheet
 from zoo.inference.onnx_file import OnnxFile
@@ -113,7 +114,9 @@ def strip(entry: zoo.Pretrained, peers: Path | None) -> Image.Image:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries (default: all shipped ones)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds peers/")
+    parser.add_argument(
+        "--data", type=holding("peers"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds peers/"
+    )
     args = parser.parse_args()
     try:
         for name in track(args.names or zoo.list_pretrained(), "strips"):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.atomic import file_beside
+from zoo.cli.options import holding
 
 TABLE = Path(__file__).with_name("trials.md")
 FIT: dict[str, Any] = {
@@ -118,7 +119,9 @@ def write_table(runs: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TRIALS)} (default: all)")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
+    parser.add_argument(
+        "--data", type=holding("train", "val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/"
+    )
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--runs", type=Path, default=Path("runs/trials"))
     args = parser.parse_args()

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zoo.cli.options import holding
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -223,7 +225,9 @@ def train_entry(recipe: Recipe) -> None:
 def parse(recipe: Recipe) -> argparse.Namespace:
     """The command line of a recipe."""
     parser = argparse.ArgumentParser(description=f"Train and publish {recipe.name}.")
-    parser.add_argument("--data", type=Path, default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/")
+    parser.add_argument(
+        "--data", type=holding("train", "val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/"
+    )
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
     parser.add_argument("--last", action="store_true", help="the last stage alone, from the shipped weights")
     parser.add_argument(

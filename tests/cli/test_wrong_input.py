@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from zoo.cli import main
+from zoo.cli.options import holding
 
 
 def jpeg(image: np.ndarray) -> bytes:
@@ -247,3 +249,10 @@ def test_libraries_do_not_talk_beside_the_command(tmp_path):
     error, *rest = done.stderr.splitlines()
     assert error.startswith("zoo: error: ") and "in.tif" in error
     assert rest == ["afterwards", "and Python"]
+
+
+def test_a_folder_that_lacks_what_it_is_to_hold(tmp_path):
+    (tmp_path / "train").mkdir()
+    assert holding("train")(str(tmp_path)) == tmp_path
+    with pytest.raises(argparse.ArgumentTypeError, match="holds no folder test and val$"):
+        holding("test", "train", "val")(str(tmp_path))

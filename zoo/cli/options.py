@@ -36,6 +36,17 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def holding(*names: str) -> Callable[[str], Path]:
+    """The type of an option that is a folder with some folders in it."""
+
+    def parse(text: str) -> Path:
+        if missing := [name for name in names if not (Path(text) / name).is_dir()]:
+            raise argparse.ArgumentTypeError(f"{text!r} holds no folder {' and '.join(missing)}")
+        return Path(text)
+
+    return parse
+
+
 def ending(text: str) -> str:
     """The type of an option that names a format by the ending of its files, with or without the dot."""
     from zoo.inference.pictures import is_picture
