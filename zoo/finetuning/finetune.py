@@ -101,7 +101,7 @@ def finetune(
     training = run_folder(folder)
     kept = kept_plan(training) if resume else {}
     if resume and steps is None and minutes is None:
-        steps, minutes = kept["budget"]["steps"], kept["budget"]["minutes"]
+        steps, minutes = (kept.get("budget", {}).get(name) for name in ("steps", "minutes"))
     if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
     if steps is None and several_workers():
