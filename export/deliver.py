@@ -46,19 +46,16 @@ def check_file(path: str | os.PathLike[str], ending: str) -> None:
     check_parent(path)
 
 
-def check_folder(path: str | os.PathLike[str]) -> None:
-    """Refuse a place for a folder, as :func:`check_file`: also one that holds what no export has put there."""
-    path = Path(os.path.realpath(path))
-    check_parent(path)
-    if not path.is_dir() or not (there := {file.relative_to(path).as_posix() for file in path.rglob("*")}):
-        return
+def foreign(folder: Path) -> list[str]:
+    """What no export has put into a folder, such as versions of the model that were trained by others."""
+    there = {file.relative_to(folder) for file in folder.rglob("*")}
     try:
-        ours = set(json.loads((path / REPORT).read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):  # no report, or an older one
+        ours = set(json.loads((folder / REPORT).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):  # no report
         ours = set()
-    if others := sorted(there - ours):
-        named = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
-        raise UsageError(f"output {str(path)!r} holds {named}, which would be lost; choose another name")
+    # What systems and file browsers leave everywhere is nobody's.
+    kept = (file for file in there if not any(part.startswith((".", "__")) for part in file.parts))
+    return [file.as_posix() for file in kept if file.as_posix() not in ours]
 
 
 def deliver_file(
@@ -116,9 +113,9 @@ def deliver_folder(
     tolerance: float | None = TOLERANCE,
     facts: Mapping[str, Any] | None = None,
 ) -> Parity:
-    """Make a folder, as :func:`deliver_file` makes a file; an older export or an empty folder is replaced."""
-    check_folder(path)
-    with folder_beside(path, mine=lambda found: True) as folder:
+    """Make a folder, as :func:`deliver_file` makes a file; an empty folder is replaced, and an earlier export
+    to which nothing was added."""
+    with folder_beside(path, foreign=foreign) as folder:
         write(folder)
         parity = check_parity(model, folder, tolerance=tolerance)
         (folder / GUIDE).write_text(guide, encoding="utf-8")

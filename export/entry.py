@@ -82,7 +82,7 @@ def publish(
     config = _plain(config, "config")
     if architecture == OWN:
         model = any_size(model)
-    with folder_beside(folder, mine=lambda found: (found / ENTRY_FILE).is_file()) as temporary:
+    with folder_beside(folder, foreign=_foreign) as temporary:
         rebuilt = _rebuild(as_float32(model), architecture, config, temporary, storage)
         data = _plain(training_data, "training_data")
         facts = _onnx_facts(name, noise, license, data, sha256(temporary / WEIGHTS_FILE))
@@ -111,6 +111,11 @@ def publish(
         if add is not None:
             add(temporary)
     return Pretrained.from_folder(folder)
+
+
+def _foreign(folder: Path) -> list[str]:
+    """What is in a folder that is no entry's."""
+    return [] if (folder / ENTRY_FILE).is_file() else [file.name for file in folder.iterdir()]
 
 
 def measured(entry: Pretrained, **figures: Any) -> Pretrained:

@@ -181,7 +181,7 @@ def as_float32(model: keras.Model) -> keras.Model:
     """The model itself if it computes in float32, else (mixed precision) a copy of it that does."""
     import keras
 
-    if all(layer.compute_dtype == "float32" for layer in _all_layers(model)):
+    if all(part.compute_dtype == "float32" for part in parts(model) if not isinstance(part, keras.Model)):
         return model
 
     def exact(config: Any) -> Any:
@@ -197,12 +197,13 @@ def as_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _all_layers(model: keras.Model) -> Iterator[Any]:
-    """The layers of a model and of those within it."""
+def parts(model: keras.Model) -> Iterator[Any]:
+    """The model, the models within it, and all their layers."""
     import keras
 
+    yield model
     for layer in model.layers:
-        yield from _all_layers(layer) if isinstance(layer, keras.Model) else (layer,)
+        yield from parts(layer) if isinstance(layer, keras.Model) else (layer,)
 
 
 def _keras(model: keras.Model) -> Run:

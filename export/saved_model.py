@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.deliver import deliver_folder
 from export.guide import Facts, page, python_saved_model
-from export.parity import Parity, as_float32, noisy_scene
-from export.runtimes import INPUTS, png
+from export.parity import Parity, as_float32, noisy_scene, parts
+from export.runtimes import png
 from export.sizes import check_form
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import MissingExtraError, UsageError, one_line
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +41,7 @@ def to_saved_model(
 
     Args:
         model: A functional model.
-        path: The folder, best called as the model is to be called; an empty one or an older export is replaced.
+        path: The folder, best called as the model is to be called; an empty one is replaced, and an earlier export.
         metadata: Facts on the model; its "name" goes into the warm-up.
 
     Returns:
@@ -83,7 +85,7 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     import tensorflow as tf
 
     check_form(model)
-    model = _traceable(as_float32(model))
+    model = as_float32(model)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     if channels not in (1, 3):
         raise UsageError(f"model {model.name!r} has {channels} channels; expected 1 or 3, or another format: onnx")
@@ -93,7 +95,7 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
         return [tf.TensorSpec((None, None, None, channels), dtype, "image"), *sigmas]
 
     def denoise(image: tf.Tensor, *sigma: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"denoised": model([image, *sigma] if sigma else image, training=False)}
+        return {"denoised": traced([image, *sigma] if sigma else image, training=False)}
 
     def eight_bits(image: tf.Tensor, *sigma: tf.Tensor) -> dict[str, tf.Tensor]:
         found = denoise(tf.cast(image, tf.float32) / 255, *(level / 255 for level in sigma))["denoised"]
@@ -106,58 +108,73 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
 
         return {"denoised_bytes": tf.map_fn(single, (image_bytes, *sigma), fn_output_signature=tf.string)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    # The first endpoint is the signature "serving_default", too.
-    archive.add_endpoint("denoise", denoise, input_signature=images(tf.float32))
-    archive.add_endpoint("uint8", eight_bits, input_signature=images(tf.uint8))
-    bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
-    archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
-    archive.write_out(str(folder), verbose=False)
+    with _traceable(model) as traced:
+        archive = keras.export.ExportArchive()
+        archive.track(traced)
+        # The first endpoint is the signature "serving_default", too.
+        archive.add_endpoint("denoise", denoise, input_signature=images(tf.float32))
+        archive.add_endpoint("uint8", eight_bits, input_signature=images(tf.uint8))
+        bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
+        archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
+        archive.write_out(str(folder), verbose=False)
 
 
-def _traceable(model: keras.Model) -> keras.Model:
-    """The model itself if TensorFlow can write it, else a copy that it can, with the same weights.
+@contextmanager
+def _traceable(model: keras.Model) -> Iterator[keras.Model]:
+    """The model as TensorFlow can write it: itself, or a copy with the same weights and other names.
 
-    Names there are letters, numbers, and _ . - between them; and of what Keras enlarges, TensorFlow loses the number of
-    channels, without which LiteRT knows no convolution.
+    Of what Keras enlarges, TensorFlow loses the number of channels, without which LiteRT knows no convolution; so for
+    the while TensorFlow enlarges itself.
     """
     import keras
     import tensorflow as tf
 
-    class UpSampling2D(keras.layers.UpSampling2D):
-        def call(self, x: Any) -> Any:
-            return tf.image.resize(x, tf.shape(x)[1:3] * tf.constant(self.size), method=self.interpolation)
+    def enlarged(layer: Any) -> Any:
+        return lambda x: tf.image.resize(x, tf.shape(x)[1:3] * tf.constant(layer.size), method=layer.interpolation)
 
-    def enlarges(layer: Any) -> bool:
-        return type(layer) is keras.layers.UpSampling2D and layer.data_format == "channels_last"
+    model = _renamed(model)
+    enlarging = [
+        layer
+        for layer in parts(model)
+        if type(layer) is keras.layers.UpSampling2D and layer.data_format == "channels_last"
+    ]
+    try:
+        for layer in enlarging:
+            layer.call = enlarged(layer)
+        yield model
+    finally:
+        for layer in enlarging:
+            del layer.call
+
+
+def _renamed(model: keras.Model) -> keras.Model:
+    """The model itself if its names are such as TensorFlow takes, else a copy with the same weights, whose are."""
+    import keras
+
+    def fits(part: Any) -> bool:
+        return re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_./>-]*", part.name) is not None
+
+    if all(map(fits, parts(model))):
+        return model
+    numbers = itertools.count()
 
     def clone(layer: Any) -> Any:
-        if isinstance(layer, keras.Model):
-            return copy_of(layer, [_name(x.name) for x in layer.inputs])
-        config = layer.get_config() | {"name": _name(layer.name)}
-        return (UpSampling2D if enlarges(layer) else type(layer)).from_config(config)
+        name = {} if fits(layer) else {"name": f"renamed_{next(numbers)}"}
+        return type(layer).from_config(layer.get_config() | name)
 
-    def copy_of(model: keras.Model, names: Sequence[str]) -> keras.Model:
-        free = [keras.Input(x.shape[1:], name=name) for x, name in zip(model.inputs, names, strict=False)]
-        given = keras.tree.pack_sequence_as(model.input, free)
-        copy = keras.models.clone_model(model, input_tensors=given, clone_function=clone)
-        return keras.Model(given, copy.output, name=_name(model.name))
-
-    def fits(layer: Any) -> bool:
-        parts = layer.layers if isinstance(layer, keras.Model) else []
-        return layer.name == _name(layer.name) and not enlarges(layer) and all(map(fits, parts))
-
-    if fits(model):
-        return model
-    copy = copy_of(model, INPUTS)
-    copy.set_weights(model.get_weights())
+    try:
+        copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+        copy.set_weights(model.get_weights())
+    except Exception as error:  # a layer of somebody's own may be anything
+        odd = next(part.name for part in parts(model) if not fits(part))
+        raise UsageError(
+            f"TensorFlow takes no layer named {odd!r}, and model {model.name!r} cannot be copied ({one_line(error)}); "
+            "expected names of letters, numbers, and _ . - between them"
+        ) from error
+    for part in parts(copy):
+        if not fits(part):
+            part.name = f"renamed_{next(numbers)}"
     return copy
-
-
-def _name(name: str) -> str:
-    """A name as TensorFlow takes it."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name if re.match("[A-Za-z0-9]", name) else f"model{name}")
 
 
 def _decode(content: Any, channels: int) -> Any:

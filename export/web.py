@@ -54,7 +54,7 @@ def to_web(
 
     Args:
         model: As for :func:`export.to_onnx`.
-        path: The folder; an empty one or an older export is replaced.
+        path: The folder; an empty one is replaced, and an earlier export.
         runtime: The folder of the npm package onnxruntime-web, or its ``dist``; without it, ``npm pack`` fetches the
             package.
         metadata: Facts on the model; its "name" is the title.

@@ -294,7 +294,7 @@ def main() -> int:
     try:
         for name in names:
             for channels in (args.channels,) if args.channels else SETS:
-                for line in measure(name, channels, Path(args.data), wanted):
+                for line in measure(name, channels, args.data, wanted):
                     kept = keep([line])
         if names and kept is before:
             known = sorted({title for name in names for title in METHODS[name.partition(":")[0]]})

@@ -270,7 +270,7 @@ def main() -> int:
     args = parser.parse_args()
     if min(args.threads, args.rounds) < 1 or args.size < 2 or args.size % 2:
         parser.error("expected at least 1 thread and 1 round, and an even size")
-    peers = sorted((Path(args.data) / "peers").glob("*.onnx")) if args.data else []
+    peers = sorted((args.data / "peers").glob("*.onnx")) if args.data else []
     whole = bool(peers) and not args.names
     if whole and find_spec("bm3d") is None:  # before time is spent
         parser.error("bm3d is missing, which is compared with; pip install '.[benchmark]'")

@@ -203,7 +203,7 @@ def main() -> int:
         for name in args.cases or CASES:
             if not args.keep:
                 shutil.rmtree(args.runs / name, ignore_errors=True)
-            rows = CASES[name](args.runs / name, Path(args.data))
+            rows = CASES[name](args.runs / name, args.data)
             record(args.readme, "gains", rows)
             for line in rows:
                 print(*line.values(), sep="\t", flush=True)

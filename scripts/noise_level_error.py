@@ -93,7 +93,7 @@ def main() -> int:
     gains.append("| --- |" + " ---: |" * 7)
     shares = []
     for name, entry in SETS.items():
-        images = [read_image(path)[0] for path in sorted((Path(args.data) / "test" / name).iterdir())]
+        images = [read_image(path)[0] for path in sorted((args.data / "test" / name).iterdir())]
         rows = [(f"| {name}{f', {bits} bits' if bits else ''} | {sigma} | ", sigma, bits) for sigma, bits in NOISES]
         for row, sigma, bits in track(rows, f"{name}, estimated"):
             cells = []

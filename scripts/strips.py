@@ -121,7 +121,7 @@ def main() -> int:
     try:
         for name in track(args.names or zoo.list_pretrained(), "strips"):
             entry = zoo.describe(name)
-            picture = strip(entry, Path(args.data) / "peers" if args.data else None)
+            picture = strip(entry, args.data / "peers" if args.data else None)
             with file_beside(entry.folder / STRIP_FILE) as temporary:
                 picture.save(temporary, "WEBP", quality=70, method=6)
             measured(entry)

@@ -131,7 +131,7 @@ def main() -> None:
         parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
     for name in args.names or TRIALS:
         if not (args.runs / name).exists():
-            train(name, Path(args.data), args.runs / name, args.minutes)
+            train(name, args.data, args.runs / name, args.minutes)
     write_table(args.runs)
 
 

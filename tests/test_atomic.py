@@ -33,12 +33,13 @@ def test_file_through_a_link(tmp_path: Path) -> None:
 def test_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "entry"
     for name in ("one", "two"):
-        with folder_beside(path, mine=lambda found: (found / "one").exists()) as temporary:
+        with folder_beside(path, foreign=lambda found: [] if (found / "one").exists() else ["two"]) as temporary:
             (temporary / name).write_text(name)
         assert os.listdir(path) == [name]
-    with pytest.raises(UsageError, match="something else"), folder_beside(path, mine=lambda _: False):
-        pytest.fail("nothing may be built for a place that is taken")
-    with pytest.raises(ZeroDivisionError), folder_beside(path, mine=lambda _: True) as temporary:
+    with pytest.raises(UsageError, match="holds letters, which would be lost"):  # noqa: SIM117
+        with folder_beside(path, foreign=lambda _: ["letters"]):
+            pytest.fail("nothing may be built for a place that is taken")
+    with pytest.raises(ZeroDivisionError), folder_beside(path, foreign=lambda _: []) as temporary:
         (temporary / "half").write_text("half")
         raise ZeroDivisionError
     assert os.listdir(path) == ["two"] and os.listdir(tmp_path) == ["entry"]
@@ -48,7 +49,7 @@ def test_folder_comes_back_if_the_new_one_cannot_be_put_in_place(tmp_path: Path)
     path = tmp_path / "entry"
     path.mkdir()
     (path / "old").write_text("old")
-    with pytest.raises(OSError), folder_beside(path, mine=lambda _: True) as temporary:
+    with pytest.raises(OSError), folder_beside(path, foreign=lambda _: []) as temporary:
         temporary.rmdir()  # so that the renaming fails, after the old folder was moved aside
     assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["entry"]
 

@@ -7,7 +7,7 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,21 +33,18 @@ def file_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_beside(path: str | os.PathLike[str], *, mine: Callable[[Path], bool]) -> Iterator[Path]:
+def folder_beside(path: str | os.PathLike[str], *, foreign: Callable[[Path], Sequence[str]]) -> Iterator[Path]:
     """A new folder next to ``path`` that takes its place at the end, or leaves no trace if something is raised.
 
     Args:
         path: Where the folder is to be.
-        mine: Whether a folder that is there already may be replaced; an empty one always may.
+        foreign: What a folder that is there already holds of somebody's own: it is replaced only if that is nothing.
 
     Raises:
-        UsageError: ``path`` is a file, or a folder of something else. InputError: as :func:`file_beside`.
+        UsageError, InputError: as :func:`check_folder`.
     """
+    check_folder(path, foreign)
     path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"output {str(path)!r} is a file; expected the name of a folder")
-    if path.is_dir() and any(path.iterdir()) and not mine(path):
-        raise UsageError(f"output {str(path)!r} is a folder with something else in it; choose another name")
     temporary, old = _temporary(path), _temporary(path)
     try:
         temporary.mkdir()
@@ -68,10 +65,26 @@ def folder_beside(path: str | os.PathLike[str], *, mine: Callable[[Path], bool])
 
 def check_parent(path: Path) -> None:
     """Refuse a place for a file or folder. Raises InputError: no such folder around it, or no permission."""
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
+
+
+def check_folder(path: str | os.PathLike[str], foreign: Callable[[Path], Sequence[str]]) -> None:
+    """Refuse a place for a folder.
+
+    Raises:
+        UsageError: It is a file, or a folder that holds something else, which would be lost. InputError: as
+            :func:`check_parent`.
+    """
+    path = Path(os.path.realpath(path))
+    check_parent(path)
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"output {str(path)!r} is a file; expected the name of a folder")
+    if path.is_dir() and (others := sorted(foreign(path))):
+        named = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
+        raise UsageError(f"output {str(path)!r} holds {named}, which would be lost; choose another name")
 
 
 def _temporary(path: Path) -> Path:

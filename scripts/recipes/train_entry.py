@@ -240,7 +240,6 @@ def parse(recipe: Recipe) -> argparse.Namespace:
         parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
     if args.last and not recipe.finish:
         parser.error(f"--last, but {recipe.name} has a single stage; add one to its recipe's finish")
-    args.data = Path(args.data)
     return args
 
 

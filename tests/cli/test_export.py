@@ -94,7 +94,7 @@ def test_a_place_is_looked_at_before_anything_is_made(zoo, file, tmp_path):
         ("onnx-int8", tmp_path / "nowhere" / "x.onnx", "no existing folder"),
         ("saved-model", tmp_path / "saved", "holds 2, 2/notes.txt, which would be lost"),
         ("openvino", tmp_path / "saved", "holds 2, 2/notes.txt, which would be lost"),
-        ("openvino", tmp_path / "served", "which would be lost"),
+        ("openvino", tmp_path / "served", "holds 2, which would be lost"),
         ("triton", tmp_path / "ent", "which would be lost"),
     ]:
         result = zoo("export", file, "--to", kind, "-o", place)

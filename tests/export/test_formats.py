@@ -115,20 +115,32 @@ def own_file(shaken: Callable[[keras.Model], keras.Model], tmp_path_factory: pyt
     return path
 
 
-@pytest.fixture(scope="module", params=["nearest", "bilinear"])
+def enlarging(kind: str) -> keras.Model:
+    """Models with convolutions right behind what enlarges, and names that are no scopes of TensorFlow."""
+    layers = keras.layers
+    image = keras.Input((None, None, 1), name="my picture")
+    if kind == "sequential":
+        behind = [layers.Conv2D(4, 3, padding="same", name="编码"), layers.MaxPooling2D(2), layers.UpSampling2D(2)]
+        return keras.Sequential([image, *behind, layers.Conv2D(1, 3, padding="same", name="解码")])
+    if kind == "shared":
+        inner = keras.Input((None, None, 1))
+        conv = layers.Conv2D(1, 3, padding="same", name="a b")
+        half = keras.Model(inner, conv(layers.UpSampling2D(2)(layers.MaxPooling2D(2)(conv(inner)))), name="the half")
+        return keras.Model(image, layers.Add(name="a_b")([half(image), half(half(image))]))
+    fine = layers.Conv2D(4, 3, padding="same", activation="relu", name="größe ä")(image)
+    coarse = layers.Conv2D(6, 3, padding="same", activation="relu", name="größe ö")(layers.MaxPooling2D(2)(fine))
+    back = layers.UpSampling2D(2, interpolation=kind)(coarse)
+    back = layers.Conv2D(4, 3, padding="same", activation="relu")(back)
+    noise = layers.Conv2D(1, 3, padding="same")(layers.Concatenate()([fine, back]))
+    return keras.Model(image, layers.Subtract()([image, noise]), name="_my model")
+
+
+@pytest.fixture(scope="module", params=["nearest", "bilinear", "sequential", "shared"])
 def enlarging_file(
     request: pytest.FixtureRequest, shaken: Callable[[keras.Model], keras.Model], tmp_path_factory: Any
 ) -> Path:
-    """Another, with convolutions right behind what enlarges, and names that are no scopes of TensorFlow."""
-    layers = keras.layers
-    image = keras.Input((None, None, 1), name="my picture")
-    fine = layers.Conv2D(4, 3, padding="same", activation="relu", name="fein ä")(image)
-    coarse = layers.Conv2D(6, 3, padding="same", activation="relu")(layers.MaxPooling2D(2)(fine))
-    back = layers.UpSampling2D(2, interpolation=request.param)(coarse)
-    back = layers.Conv2D(4, 3, padding="same", activation="relu")(back)
     path = tmp_path_factory.mktemp("own") / "mine.keras"
-    noise = layers.Conv2D(1, 3, padding="same")(layers.Concatenate()([fine, back]))
-    shaken(keras.Model(image, layers.Subtract()([image, noise]), name="_my model")).save(path)
+    shaken(enlarging(request.param)).save(path)
     return path
 
 

@@ -224,7 +224,8 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(short_rounds, tmp_p
     [
         ({"noise": "gaussian:50"}, "noise='gaussian:50' .* which has 'gaussian:25'"),
         ({"optimizer": "sgd"}, "optimizer='sgd' .* which has 'adam'"),
-        ({"batch": 2}, "batch=2 .* which has 4"),
+        ({"patch": 16}, "patch=16 .* which has 32"),
+        ({"loss": "l2"}, "loss='l2' .* which has 'l1l2'"),
     ],
 )
 def test_another_run_is_not_resumed(short_rounds, tmp_path, other, message):

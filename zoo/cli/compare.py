@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +66,21 @@ def _pairs(before: Path, after: Path) -> list[tuple[Path, Path]]:
         raise UsageError(f"{str(before)!r} and {str(after)!r}; expected two pictures, or two folders")
     if not before.is_dir():
         return [(before, after)]
-    from zoo.inference.pictures import pictures_below
+    from zoo.inference.pictures import by_name, pictures_below
 
-    left = [path.relative_to(before) for path in pictures_below(before)]
-    right = [path.relative_to(after) for path in pictures_below(after)]
-    pairs = [(before / found, after / path) for path in right if (found := _same(path, left))]
+    named, results = by_name(before, pictures_below(before)), pictures_below(after)
+    pairs = []
+    for path in results:
+        place = path.relative_to(after)
+        alike = named.get(place.with_suffix(""), [])
+        if before / place in alike:
+            pairs.append((before / place, path))
+        elif len(alike) == 1:  # of another ending, as of ``zoo denoise --format``
+            pairs.append((alike[0], path))
     if not pairs:
         raise InputError(f"no picture of {str(after)!r} is in {str(before)!r} too; expected files of equal names")
-    if missing := len(right) - len(pairs):
-        say(f"left out: {missing} of {len(right)} in {str(after)!r}, with no picture of that name in {str(before)!r}")
+    if missing := len(results) - len(pairs):
+        say(
+            f"left out: {missing} of {len(results)} in {str(after)!r}, with none or several of its name to compare with"
+        )
     return pairs
-
-
-def _same(path: Path, others: Sequence[Path]) -> Path | None:
-    """The one of equal name; or of equal name but for its ending, if there is just one (``zoo denoise --format``)."""
-    if path in others:
-        return path
-    alike = [other for other in others if other.with_suffix("") == path.with_suffix("")]
-    return alike[0] if len(alike) == 1 else None

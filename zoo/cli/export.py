@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.atomic import check_folder
 from zoo.cli.options import number, whole_number
 from zoo.errors import UsageError
 
@@ -79,10 +80,13 @@ def run(args: argparse.Namespace) -> int:
     import_keras("zoo export", "export")
     import export as exporters
     import zoo
-    from export.deliver import check_file, check_folder
+    from export.deliver import check_file, foreign
     from export.entry import onnx_facts
 
-    check_file(args.output, kind.ending) if kind.ending else check_folder(args.output)
+    if kind.ending:
+        check_file(args.output, kind.ending)
+    else:
+        check_folder(args.output, foreign)
     model = zoo.load_keras(args.name)
     entry = None if str(args.name).endswith(".keras") else zoo.describe(args.name)
     if entry is None and (whole := exporters.any_size(model)) is not model:

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
-from zoo.errors import MissingExtraError, UsageError, ZooError
+from zoo.errors import MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
 from zoo.finetuning.range_test import range_test
@@ -151,8 +151,8 @@ def finetune(
         say(f"steplength {rate:g}")
         try:
             history = _train(model, data, options | budget | {"learning_rate": rate}, training / "run", resume, say)
-        except ZooError:
-            if writes and not (training / "run" / "run.json").exists():  # refused, or come to nothing
+        except UsageError:
+            if writes and not resume and not (training / "run").exists():  # refused before anything was done
                 shutil.rmtree(training)
             raise
     # As everybody is going to have it: all of it trainable, and on one device.

@@ -20,7 +20,7 @@ from skimage.registration import phase_cross_correlation
 from zoo.errors import InputError
 from zoo.inference.images import to_color, to_gray, white_of
 from zoo.inference.noise_level import noise_level
-from zoo.inference.pictures import as_float, open_picture, pictures_below
+from zoo.inference.pictures import as_float, by_name, open_picture, pictures_below
 from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
@@ -153,15 +153,15 @@ def _files(folder: Path) -> list[Path]:
 
 def _pairs(found: Survey, noisy: Path, clean: Path) -> Iterator[tuple[Path, Path]]:
     """Files of equal names, whatever their endings."""
-    left, right = ({}, {})
-    for folder, named in ((noisy, left), (clean, right)):
-        for path in _files(folder):
-            name = path.relative_to(folder)
-            if named.setdefault(str(name.with_suffix("")), path) != path:
-                found.left_out.append((str(name), f"a second one of this name in {str(folder)!r}"))
+    left, right = (by_name(folder, _files(folder)) for folder in (noisy, clean))
     for name in sorted(left.keys() ^ right.keys()):
-        found.left_out.append((name, f"only in {str(noisy if name in left else clean)!r}"))
-    yield from ((left[name], right[name]) for name in sorted(left.keys() & right.keys()))
+        found.left_out.append((str(name), f"only in {str(noisy if name in left else clean)!r}"))
+    for name in sorted(left.keys() & right.keys()):
+        if len(left[name]) == len(right[name]) == 1:
+            yield left[name][0], right[name][0]
+        else:
+            several = ", ".join(sorted({path.name for path in (*left[name], *right[name])}))
+            found.left_out.append((str(name), f"several of this name ({several}): which one is of the pair?"))
 
 
 def _read(path: Path, channels: int) -> Iterator[np.ndarray]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
-from zoo.atomic import file_beside
+from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, MissingExtraError, ZooError, one_line
 from zoo.inference import png
 from zoo.inference.images import channels_of
@@ -295,14 +295,12 @@ def check_writable(path: str | os.PathLike[str], array: np.ndarray | None = None
         InputError: An unknown ending, no such folder, no permission, or a format that cannot hold such an array.
     """
     path = Path(path)
-    parent, exists = path.parent, os.path.exists(path)
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"output {str(path)!r} has no known ending; expected one of {' '.join(FORMATS)}")
-    if not os.path.isdir(parent):
-        raise InputError(f"output {str(path)!r} is in no existing folder; create {str(parent)!r} first")
-    if exists and not os.path.isfile(path):
+    check_parent(path)
+    if os.path.exists(path) and not os.path.isfile(path):
         raise InputError(f"output {str(path)!r} is a folder or device; expected the name of a file")
-    if not os.access(parent, os.W_OK) or (exists and not os.access(path, os.W_OK)):
+    if os.path.exists(path) and not os.access(path, os.W_OK):
         raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
     if array is not None:
         _check_held(path, array)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.atomic import file_beside
+from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, UsageError, one_line
 from zoo.inference.files import FLOATS, FORMATS, MAX_PIXELS, check_writable, open_pages, write_pages
 from zoo.inference.images import channels_of, check_image, white_of
@@ -119,12 +119,10 @@ def check_output(path: Path, array: np.ndarray | None = None) -> None:
     """Refuse an output that :func:`write_picture` could not write, before time is spent on its content."""
     if path.suffix.lower() != ARRAY:
         check_writable(path, None if array is None else fitting(path, array[:1]))
-    elif not path.parent.is_dir():
-        raise InputError(f"output {str(path)!r} is in no existing folder; create {str(path.parent)!r} first")
-    elif path.is_dir():
+        return
+    check_parent(path)
+    if path.is_dir():
         raise InputError(f"output {str(path)!r} is a folder; expected the name of a file")
-    elif not os.access(path.parent, os.W_OK):
-        raise InputError(f"output {str(path)!r} cannot be written: permission denied; choose another place")
 
 
 def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
@@ -153,6 +151,14 @@ def fitting(path: Path, array: np.ndarray) -> np.ndarray:
 def is_picture(path: Path) -> bool:
     """Whether the ending of a file is one of those that can be read and written."""
     return path.suffix.lower() in (*FORMATS, ARRAY)
+
+
+def by_name(folder: Path, files: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Files in a folder by their places in it without their endings: a noisy .tif belongs to a clean .png."""
+    named: dict[Path, list[Path]] = {}
+    for file in files:
+        named.setdefault(file.relative_to(folder).with_suffix(""), []).append(file)
+    return named
 
 
 def pictures_below(folder: Path, endings: Collection[str] = (*FORMATS, ARRAY)) -> list[Path]:

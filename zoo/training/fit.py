@@ -65,7 +65,7 @@ def fit(
         out: A folder that receives ``last-STEP.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
             ``run.json``; None writes nothing.
         resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state. Network,
-            noise, loss, optimizer, batch, patch and seed must be the same; the budget may be another.
+            noise, loss, optimizer, patch and seed must be the same; the budget may be another.
         batch, patch: Patches per step; their side in pixels.
         augment: Variations of the patches; :class:`zoo.training.data.Augment` by default, without rescaling where the
             images are noisy and nothing else.
@@ -106,8 +106,9 @@ def fit(
         raise UsageError(f"batch={batch} on {devices.replicas} devices; expected a multiple of {devices.replicas}")
     if devices.several_workers and steps is None:
         raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
-    facts = {"noise": noise.name if noise else None, "loss": getattr(loss, "name", loss), "optimizer": optimizer}
-    facts |= {"batch": batch, "patch": patch, "seed": seed}
+    # Not the batch, which must be a multiple of the number of devices. The name of a loss may count its instances.
+    facts = {"noise": noise.name if noise else None, "loss": loss if isinstance(loss, str) else type(loss).__name__}
+    facts |= {"optimizer": optimizer, "patch": int(patch), "seed": int(seed)}
     run = Run(out, steps=steps, minutes=minutes, resume=resume, writes=devices.is_chief, facts=facts)
     images = open_images(train, channels, clean=not self_supervised)
     if validation is None:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
-from zoo.inference.pictures import pictures_below
+from zoo.inference.pictures import by_name, pictures_below
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
@@ -125,22 +125,15 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _named(folder: Path) -> dict[Path, Path]:
-    """The files of a folder by their places in it, whatever their endings."""
-    named: dict[Path, Path] = {}
-    for file in _files(folder):
-        if (other := named.setdefault(file.relative_to(folder).with_suffix(""), file)) != file:
-            raise UsageError(f"{str(other)!r} and {str(file)!r}: which one is of the pair? expected one of each name")
-    return named
-
-
 def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
-    left, right = _named(noisy), _named(clean)
+    left, right = (by_name(folder, _files(folder)) for folder in (noisy, clean))
+    if several := next((files for files in (*left.values(), *right.values()) if len(files) > 1), None):
+        raise UsageError(f"{' and '.join(map(str, several))}: which one is of the pair? expected one of each name")
     if odd := sorted(map(str, left.keys() ^ right.keys())):
         raise UsageError(
             f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
         )
-    images = ImageSet([(left[name], right[name]) for name in sorted(left)], channels, paired=True)
+    images = ImageSet([(left[name][0], right[name][0]) for name in sorted(left)], channels, paired=True)
     for i, (a, _) in enumerate(images.files):
         pair = images.image(i)
         if np.array_equal(pair[..., :channels], pair[..., channels:]):
