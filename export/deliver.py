@@ -39,6 +39,8 @@ def check_file(path: str | os.PathLike[str], ending: str) -> None:
             own. InputError: No such folder, or no permission.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"output {str(path)!r} is a folder; expected the name of a file")
     if path.suffix.lower() != ending:
         raise UsageError(f"output {str(path)!r}; expected a name in {ending}")
     if (path.parent / ENTRY_FILE).exists():

@@ -19,11 +19,12 @@ from rich.progress import track
 
 from zoo.architectures import load_keras
 from zoo.errors import InputError, UsageError, ZooError, one_line
+from zoo.folders import files_below
 from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.files import FORMATS
 from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
-from zoo.inference.pictures import pictures_below, read_picture
+from zoo.inference.pictures import ENDINGS, read_picture
 from zoo.noise import Noise, noise_from_name
 
 if TYPE_CHECKING:
@@ -182,7 +183,9 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
         folder = Path(images)
         if not folder.is_dir():
             raise InputError(f"no folder {str(folder)!r}; expected a folder of clean images, or a list of files")
-        sources: list[tuple[str, Any]] = [(str(file.relative_to(folder)), file) for file in pictures_below(folder)]
+        sources: list[tuple[str, Any]] = [
+            (str(file.relative_to(folder)), file) for file in files_below(folder, ENDINGS)
+        ]
     else:
         sources = [(f"image {i}" if isinstance(s, np.ndarray) else str(s), s) for i, s in enumerate(images)]
     if not sources:

@@ -100,8 +100,8 @@ def test_metadata(tiny: keras.Model, tmp_path: Path) -> None:
 
 def test_same_weights_same_bytes(small: Small, tmp_path: Path) -> None:
     for name in "ab":
-        to_onnx(small("unet-skip"), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+        to_onnx(small("unet-skip"), tmp_path / f"{name}.onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
 
 
 def test_mixed_precision_is_written_in_float32(tmp_path: Path, small: Small) -> None:

@@ -66,9 +66,10 @@ def _pairs(before: Path, after: Path) -> list[tuple[Path, Path]]:
         raise UsageError(f"{str(before)!r} and {str(after)!r}; expected two pictures, or two folders")
     if not before.is_dir():
         return [(before, after)]
-    from zoo.inference.pictures import by_name, pictures_below
+    from zoo.folders import by_name, files_below
+    from zoo.inference.pictures import ENDINGS
 
-    named, results = by_name(before, pictures_below(before)), pictures_below(after)
+    named, results = by_name(before, files_below(before, ENDINGS)), files_below(after, ENDINGS)
     pairs = []
     for path in results:
         place = path.relative_to(after)

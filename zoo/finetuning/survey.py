@@ -18,9 +18,10 @@ from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
 from zoo.errors import InputError
+from zoo.folders import by_name, files_below
 from zoo.inference.images import to_color, to_gray, white_of
 from zoo.inference.noise_level import noise_level
-from zoo.inference.pictures import as_float, by_name, open_picture, pictures_below
+from zoo.inference.pictures import ENDINGS, as_float, open_picture
 from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
@@ -146,7 +147,7 @@ def survey(
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; expected a folder of pictures")
-    if not (files := pictures_below(folder)):
+    if not (files := files_below(folder, ENDINGS)):
         raise InputError(f"no pictures in {str(folder)!r}; expected some, in it or in folders below")
     return files
 

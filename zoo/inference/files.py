@@ -22,7 +22,7 @@ from zoo.errors import InputError, MissingExtraError, ZooError, one_line
 from zoo.inference import png
 from zoo.inference.images import channels_of
 from zoo.inference.metadata import Metadata
-from zoo.inference.pillow import open_with_pillow
+from zoo.pillow import open_with_pillow
 
 # A picture of more pixels is refused before anything of it is decoded, unless the caller expects it.
 MAX_PIXELS = 10**9

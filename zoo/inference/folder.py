@@ -17,9 +17,10 @@ from pathlib import Path
 
 from zoo.atomic import sweep
 from zoo.errors import InputError, UsageError, ZooError, one_line
+from zoo.folders import files_below
 from zoo.inference.denoise_file import Report, Settings, denoise_file
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.pictures import check_output, is_picture, pictures_below, refuse_overwriting
+from zoo.inference.pictures import ENDINGS, check_output, is_picture, refuse_overwriting
 from zoo.pretrained import describe, shipped
 
 # What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.
@@ -70,7 +71,7 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
         if given.is_dir():
             several = True
             results = _results(output, given)
-            inside = [path for path in pictures_below(given) if results not in path.parents]
+            inside = [path for path in files_below(given, ENDINGS) if results not in path.parents]
             if not inside:
                 raise InputError(f"no pictures in {str(given)!r}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]

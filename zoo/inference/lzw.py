@@ -12,7 +12,7 @@ import struct
 
 import tifffile
 
-from zoo.inference.pillow import open_with_pillow
+from zoo.pillow import open_with_pillow
 
 LZW = 5
 

@@ -6,9 +6,8 @@ A .npy file holds one image as numpy.save writes it: float around [0, 1], uint8 
 
 from __future__ import annotations
 
-import os
 import tokenize
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +20,9 @@ from zoo.inference.images import channels_of, check_image, white_of
 from zoo.inference.metadata import Metadata
 
 ARRAY = ".npy"
+ENDINGS = (*FORMATS, ARRAY)
 # The formats that keep numbers beyond black and white.
 HOLD_FLOATS = (ARRAY, ".tif", ".tiff")
-# What the zoo draws itself is no one's picture, where it lies beside such a file: of a run, or of an entry.
-DRAWN, BESIDE = ("curve.png", "before-after.png", "strip.webp"), ("run.json", "plan.json", "entry.json")
 # An array of this size on stays on disk, as a memory map.
 LARGE_BYTES = 256 * 2**20
 
@@ -150,32 +148,4 @@ def fitting(path: Path, array: np.ndarray) -> np.ndarray:
 
 def is_picture(path: Path) -> bool:
     """Whether the ending of a file is one of those that can be read and written."""
-    return path.suffix.lower() in (*FORMATS, ARRAY)
-
-
-def by_name(folder: Path, files: Iterable[Path]) -> dict[Path, list[Path]]:
-    """Files in a folder by their places in it without their endings: a noisy .tif belongs to a clean .png."""
-    named: dict[Path, list[Path]] = {}
-    for file in files:
-        named.setdefault(file.relative_to(folder).with_suffix(""), []).append(file)
-    return named
-
-
-def pictures_below(folder: Path, endings: Collection[str] = (*FORMATS, ARRAY)) -> list[Path]:
-    """All pictures in a folder and in those below, in order, but for those of a run of training or of an entry.
-
-    Raises:
-        InputError: A folder that cannot be read: no picture goes unnoticed.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise InputError(
-            f"folder {error.filename!r} cannot be read ({error.strerror}); allow it, or give the folders beside it "
-            "one by one"
-        ) from error
-
-    found = []
-    for where, _, names in os.walk(folder, onerror=refuse):
-        drawn = DRAWN if any(name in names for name in BESIDE) else ()
-        found += [Path(where, name) for name in names if name not in drawn]
-    return sorted(path for path in found if path.suffix.lower() in endings and path.is_file())
+    return path.suffix.lower() in ENDINGS

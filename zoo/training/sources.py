@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
-from zoo.inference.pictures import by_name, pictures_below
+from zoo.folders import by_name, files_below
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
@@ -120,7 +120,7 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}; expected a folder with images ({', '.join(EXTENSIONS)})")
-    if not (files := pictures_below(folder, EXTENSIONS)):
+    if not (files := files_below(folder, EXTENSIONS)):
         raise InputError(f"no images in {str(folder)!r}; expected files ending in {', '.join(EXTENSIONS)}")
     return files
 
@@ -215,7 +215,7 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
     """Height and width from the header, equal for all files of a pair."""
     from PIL import UnidentifiedImageError
 
-    from zoo.inference.pillow import open_with_pillow
+    from zoo.pillow import open_with_pillow
 
     sizes = []
     for file in files:

@@ -1,0 +1,40 @@
+"""Files in a folder and in those below, as all who take a folder of pictures find them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from zoo.errors import InputError
+
+# What the zoo draws itself is no one's picture, where it lies beside such a file: of a run, or of an entry.
+DRAWN, BESIDE = ("curve.png", "before-after.png", "strip.webp"), ("run.json", "plan.json", "entry.json")
+
+
+def by_name(folder: Path, files: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Files in a folder by their places in it without their endings: a noisy .tif belongs to a clean .png."""
+    named: dict[Path, list[Path]] = {}
+    for file in files:
+        named.setdefault(file.relative_to(folder).with_suffix(""), []).append(file)
+    return named
+
+
+def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
+    """The files with such endings in a folder and below, in order, but for what the zoo drew of a run or entry.
+
+    Raises:
+        InputError: A folder that cannot be read: no picture goes unnoticed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"folder {error.filename!r} cannot be read ({error.strerror}); allow it, or give the folders beside it "
+            "one by one"
+        ) from error
+
+    found = []
+    for where, _, names in os.walk(folder, onerror=refuse):
+        drawn = DRAWN if any(name in names for name in BESIDE) else ()
+        found += [Path(where, name) for name in names if name not in drawn]
+    return sorted(path for path in found if path.suffix.lower() in endings and path.is_file())
