@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 REPORT, GUIDE = "parity.json", "README.md"
+# What systems leave in every folder.
+NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini", "__pycache__"}
 # What the numbers may depend on.
 PACKAGES = ("denoise-zoo", "keras", "tensorflow", "onnx", "onnxruntime", "ai-edge-litert", "openvino")
 Finish = Callable[[Path, Parity], None]
@@ -55,9 +57,7 @@ def foreign(folder: Path) -> list[str]:
         ours = set(json.loads((folder / REPORT).read_text(encoding="utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):  # no report
         ours = set()
-    # What systems and file browsers leave everywhere is nobody's.
-    kept = (file for file in there if not any(part.startswith((".", "__")) for part in file.parts))
-    return [file.as_posix() for file in kept if file.as_posix() not in ours]
+    return [file.as_posix() for file in there if file.as_posix() not in ours and not NOBODYS & set(file.parts)]
 
 
 def deliver_file(

@@ -21,7 +21,6 @@ from zoo.architectures import load_keras
 from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.folders import files_below
 from zoo.inference.denoiser import Denoiser, load
-from zoo.inference.files import FORMATS
 from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
 from zoo.inference.pictures import ENDINGS, read_picture
@@ -189,7 +188,7 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
     else:
         sources = [(f"image {i}" if isinstance(s, np.ndarray) else str(s), s) for i, s in enumerate(images)]
     if not sources:
-        raise InputError(f"no images in {images!r}; expected some ({' '.join(FORMATS)})")
+        raise InputError(f"no images in {images!r}; expected some ({' '.join(ENDINGS)})")
     return sources
 
 

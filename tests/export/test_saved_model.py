@@ -45,6 +45,11 @@ def test_earlier_one_is_replaced_and_anything_else_is_not(small: Small, tiny: ke
     to_saved_model(small("deep"), saved)
     to_saved_model(tiny, saved)
     assert check_parity(tiny, saved).max_abs <= 1e-5
+    (saved / ".DS_Store").touch()
+    to_saved_model(tiny, saved)
+    (saved / ".git").mkdir()
+    with pytest.raises(UsageError, match="holds .git, which would be lost"):
+        to_saved_model(tiny, saved)
     other.mkdir()
     (other / "letters").write_text("dear")
     with pytest.raises(UsageError, match="holds letters, which would be lost"):
