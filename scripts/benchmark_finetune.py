@@ -7,9 +7,9 @@
 - noisy: 60 noisy photographs alone, Poisson-Gaussian noise, 15 minutes; and the same with the clean ones.
 
 The figures are measured here, on images that ``zoo.finetune`` never got, against clean ones that it may never have
-seen. Photographs are cuts of DATA's ``val/`` (default: $DENOISE_ZOO_DATA), none of which trained an entry. Run it while
-the machine does nothing else: the budgets are minutes. The rows are kept in benchmark_finetune.json, from which the
-README's table is made.
+seen. Photographs are cuts of DATA's ``val/`` (default: $DENOISE_ZOO_DATA), none of which trained an entry. The budgets
+are minutes; how many steps a machine took in them stands beside. The rows are kept in benchmark_finetune.json, from
+which the README's table is made.
 """
 
 from __future__ import annotations
@@ -86,14 +86,10 @@ def stripes(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (image + rows + 15 / 255 * cloud / cloud.std()).astype(np.float32)
 
 
-def gain(case: Case, entry: str | Path, parent: str) -> tuple[float, float]:
-    """PSNR by the parent, and by the result."""
-
-    def score(name: str | Path) -> float:
-        denoise = zoo.load(name)
-        return float(np.mean([psnr(b, np.clip(denoise(a), 0, 1)) for a, b in zip(*case, strict=True)]))
-
-    return score(parent), score(entry)
+def score(case: Case, entry: str | Path) -> float:
+    """Mean PSNR."""
+    denoise = zoo.load(entry)
+    return float(np.mean([psnr(b, np.clip(denoise(a), 0, 1)) for a, b in zip(*case, strict=True)]))
 
 
 def tune(parent: str, out: Path, **options: Any) -> None:
@@ -118,7 +114,7 @@ def run_text(work: Path, data: Path) -> list[dict[str, Any]]:
     folder = written(pages[:40], work / "clean")
     parent = "resnet-gaussian-gray"
     tune(parent, work / "tuned", clean=folder, noise=noise, minutes=10)
-    return [row("text, clean images, 10 minutes", *gain(unseen, work / "tuned", parent))]
+    return [row("text, clean images", 10, unseen, work / "tuned")]
 
 
 def run_pairs(work: Path, data: Path) -> list[dict[str, Any]]:
@@ -128,9 +124,9 @@ def run_pairs(work: Path, data: Path) -> list[dict[str, Any]]:
     folders = written(noisy[:40], work / "noisy"), written(clean[:40], work / "clean")
     unseen = noisy[40:], clean[40:]
     names = [name for name in zoo.list_pretrained(channels=1) if not zoo.describe(name).takes_sigma]
-    best = max(names, key=lambda name: gain(unseen, name, name)[0])
+    best = max(names, key=lambda name: score(unseen, name))
     tune(best, work / "tuned", pairs=folders, minutes=10)
-    return [row(f"stripes and clouds, pairs, 10 minutes, from {best}", *gain(unseen, work / "tuned", best))]
+    return [row("stripes and clouds, pairs", 10, unseen, work / "tuned")]
 
 
 def run_noisy(work: Path, data: Path) -> list[dict[str, Any]]:
@@ -144,7 +140,7 @@ def run_noisy(work: Path, data: Path) -> list[dict[str, Any]]:
     for name, images in (("noisy", {"noisy": folders[0]}), ("pairs", {"pairs": folders})):
         tune(parent, work / f"tuned-{name}", minutes=15, **images)
         what = "noisy images alone" if name == "noisy" else "the same with clean ones"
-        rows.append(row(f"{noise.name}, {what}, 15 minutes", *gain(unseen, work / f"tuned-{name}", parent)))
+        rows.append(row(f"{noise.name}, {what}", 15, unseen, work / f"tuned-{name}"))
     return rows
 
 
@@ -155,9 +151,12 @@ CASES: dict[str, Callable[[Path, Path], list[dict[str, Any]]]] = {
 }
 
 
-def row(case: str, before: float, after: float) -> dict[str, Any]:
-    """One line of the table."""
-    return {"case": case, "parent": round(before, 2), "fine-tuned": round(after, 2), "gain": round(after - before, 2)}
+def row(case: str, minutes: int, unseen: Case, tuned: Path) -> dict[str, Any]:
+    """One line of the table: what became of the parent on images that fine-tuning did not get."""
+    recipe = zoo.describe(tuned).recipe
+    before, after = (score(unseen, entry) for entry in (recipe["parent"], tuned))
+    gained = {"before": round(before, 2), "after": round(after, 2), "gain": round(after - before, 2)}
+    return {"case": case, "entry": f"`{recipe['parent']}`", "minutes": minutes, "steps": recipe["steps"], **gained}
 
 
 def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
@@ -174,13 +173,13 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
             left=len(lines[0]) - numbers,
         )
         for lines, numbers in (
-            (kept.get("gains", []), 3),
+            (kept.get("gains", []), 5),
             (kept.get("kills", []) + kept.get("data", []), 0),
         )
         if lines
     ]
     note = (
-        "PSNR in dB on images that fine-tuning never got, against clean ones. Measured by `python "
+        "PSNR in dB, before and after, on images that fine-tuning never got, against clean ones. Measured by `python "
         "scripts/benchmark_finetune.py`, the second table by `scripts/kill_finetune.py` and "
         "`scripts/finetune_odd_data.py`, which write them here."
     )
