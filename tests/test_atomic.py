@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from zoo.atomic import file_beside, folder_beside
+from zoo.atomic import file_beside, folder_beside, sweep
 from zoo.errors import InputError, UsageError
 
 
@@ -62,3 +64,25 @@ def test_no_permission(tmp_path: Path) -> None:
             pytest.fail("nothing may be written here")
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_what_its_owner_alone_may_read_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.touch(mode=0o600)
+    with file_beside(path) as temporary:
+        temporary.write_text("new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_killed_between_old_and_new_the_old_folder_is_not_swept_away(tmp_path: Path) -> None:
+    (tmp_path / "entry").mkdir()
+    (tmp_path / "entry" / "old").write_text("old")
+    program = (
+        "import os, pathlib\nfrom zoo.atomic import folder_beside\nrename, calls = pathlib.Path.rename, []\n"
+        "def once(self, target):\n    os._exit(9) if calls else calls.append(1)\n    return rename(self, target)\n"
+        f"pathlib.Path.rename = once\nwith folder_beside({str(tmp_path / 'entry')!r}, foreign=lambda _: []): pass\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 9
+    sweep(tmp_path)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith("entry-") and (left / "old").read_text() == "old"

@@ -8,7 +8,7 @@ import platform
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.errors import InputError, UsageError
@@ -27,6 +27,9 @@ def file_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = _temporary(path)
     try:
         yield temporary
+        if path.exists():
+            with suppress(OSError):
+                shutil.copymode(path, temporary)  # what its owner alone may read stays so
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -45,11 +48,13 @@ def folder_beside(path: str | os.PathLike[str], *, foreign: Callable[[Path], Seq
     """
     check_folder(path, foreign)
     path = Path(os.path.realpath(path))
-    temporary, old = _temporary(path), _temporary(path)
+    temporary = _temporary(path)
+    old = path.with_name(f"{path.name}-{secrets.token_hex(8)}.old")
     try:
         temporary.mkdir()
         yield temporary
-        # No system swaps two folders in one step; between these two lines the old one has another name.
+        # Not in one step, which few systems know: killed between these two lines, the old one has that other name, and
+        # nobody sweeps it away.
         if path.exists():
             path.rename(old)
         try:
@@ -96,8 +101,13 @@ PREFIX, _SUFFIX = ".zoo-", ".tmp"
 
 
 def _host() -> str:
-    """A few letters for this machine: a folder may be shared with others."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    """A few letters for this machine, or container: a folder may be shared with others, whose processes have the same
+    numbers.
+    """
+    name = platform.node()
+    with suppress(OSError):
+        name += os.readlink("/proc/self/ns/pid")
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def sweep(folder: Path) -> None:

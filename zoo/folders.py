@@ -36,5 +36,6 @@ def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
     found = []
     for where, _, names in os.walk(folder, onerror=refuse):
         drawn = DRAWN if any(name in names for name in BESIDE) else ()
-        found += [Path(where, name) for name in names if name not in drawn]
+        # macOS puts what other file systems have no room for into a second file of such a name, beside the first.
+        found += [Path(where, name) for name in names if name not in drawn and not name.startswith("._")]
     return sorted(path for path in found if path.suffix.lower() in endings and path.is_file())

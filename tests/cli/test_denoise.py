@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -278,3 +280,30 @@ def test_a_disk_that_is_full(zoo, blur, tmp_path, ending):
     assert result.status == 1
     assert "cannot be written" in result.err and "File too large" in result.err and result.err.count("\n") == 1
     assert out.read_bytes() == b"an older result" and sorted(os.listdir(tmp_path)) == before
+
+
+def test_who_stops_listening_does_not_stop_the_work(blur, gray_file, tmp_path):
+    for i in range(3):
+        Image.fromarray(opened(gray_file)).save(tmp_path / f"{i}.png")
+    pictures = [tmp_path / f"{i}.png" for i in range(3)]
+    command = [sys.executable, "-m", "zoo.cli", "denoise", *pictures, "-o", tmp_path / "out", "--model", blur(1)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        process.stderr.close()
+    assert process.returncode == 0
+    assert {path.name for path in pictures} <= set(os.listdir(tmp_path / "out"))
+
+
+def test_options_that_would_be_of_no_effect_are_refused_before_anything_is_made(zoo, blur, gray_file, tmp_path):
+    for options, told in [
+        (["--format", "webp"], "expected a name in .webp"),
+        (["--cluster", "nowhere:1"], "without --workers"),
+        (["--sigma", "25"], "leave it out"),
+    ]:
+        result = zoo("denoise", gray_file, "-o", tmp_path / "out.png", "--model", blur(1), *options)
+        assert (result.status, result.err.count("\n")) == (2, 1)
+        assert told in result.err
+    result = zoo(
+        "denoise", gray_file, gray_file.parent, "-o", tmp_path / "a" / "b", "--model", blur(1), "--sigma", "25"
+    )
+    assert result.status == 2
+    assert not (tmp_path / "a").exists()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from PIL import Image
 
 from zoo.errors import InputError, UsageError
 from zoo.inference.denoise_file import Settings
+from zoo.inference.denoiser import Denoiser
 from zoo.inference.folder import JOURNAL, Denoisers, Journal, Task, denoise_all, plan, prepare, way
 from zoo.pretrained import Pretrained
 
@@ -31,6 +34,12 @@ def make_pictures(folder: Path, count: int, side: int = 40) -> list[Path]:
     for path in paths:
         Image.fromarray(rng.integers(0, 256, (side, side), np.uint8)).save(path)
     return paths
+
+
+def note(journal: Journal, task: Task) -> None:
+    seen = journal.look(task)
+    assert seen is not None
+    journal.add(task, seen)
 
 
 def places(tasks: list[Task], output: Path) -> dict[str, str]:
@@ -59,6 +68,10 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         for spelled in ("a/clean", "./a/b/../clean", inside):
             assert len(plan([given], spelled)) == 3
     assert len(plan(["a/clean/*.png"], "a/again")) == 2
+    # Nor are those of an earlier job, unless one asks for them.
+    (inside / JOURNAL).touch()
+    assert len(plan(["a"], "a/again")) == len(plan(["a/**/*.png"], "a/again")) == 3
+    assert len(plan(["a/clean"], "out")) == len(plan(["a/clean/*"], "out", ending=".png")) == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -66,10 +79,9 @@ def test_names_that_are_no_text(toy: Toy, tmp_path: Path) -> None:
     (source,) = make_pictures(tmp_path / "a", 1)
     source.rename(tmp_path / "a" / os.fsdecode(b"caf\xe9.png"))
     tasks = plan([tmp_path / "a"], tmp_path / "out")
-    journal = Journal(tmp_path / "out", "way")
     tasks[0].target.parent.mkdir()
     tasks[0].target.touch()
-    journal.add(tasks[0])
+    note(Journal(tmp_path / "out", "way"), tasks[0])
     assert Journal(tmp_path / "out", "way").done(tasks[0])
 
 
@@ -97,9 +109,13 @@ def test_plans_that_lose_something(tmp_path: Path) -> None:
         ([first], first),
         ([tmp_path / "a"], tmp_path / "a"),
         ([first, second], tmp_path / "out.png"),
+        ([""], tmp_path / "out"),
+        ([first], ""),
     ]:
         with pytest.raises(UsageError, match="expected"):
             plan(inputs, output)
+    with pytest.raises(UsageError, match=r"expected a name in \.jpg"):
+        plan([first], tmp_path / "x.png", ending=".jpg")
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "*.jpg"):
         with pytest.raises(InputError, match="expected"):
@@ -108,20 +124,80 @@ def test_plans_that_lose_something(tmp_path: Path) -> None:
 
 def test_the_journal_knows_sources_and_ways(tmp_path: Path) -> None:
     (source,) = make_pictures(tmp_path / "in", 1)
-    (tmp_path / "out").mkdir()
     task = Task(source, tmp_path / "out" / "sub" / "000.png")
+    make_pictures(task.target.parent, 1)
     journal = Journal(tmp_path / "out", "one way")
     assert not journal.done(task)
-    journal.add(task)
-    assert not Journal(tmp_path / "out", "one way").done(task)  # there is no result
-    make_pictures(task.target.parent, 1)
+    note(journal, task)
     assert Journal(tmp_path / "out", "one way").done(task)
     assert not Journal(tmp_path / "out", "another way").done(task)
     path = tmp_path / "out" / JOURNAL
-    path.write_bytes(path.read_bytes() + b'{"target": "half a li')
+    path.write_bytes(path.read_bytes() + b'{"target": "half a li \xff\xfe')
+    assert Journal(tmp_path / "out", "one way").done(task)
+    # Another picture of equal size and time, as they come out of an archive.
+    other = tmp_path / "other" / source.name
+    other.parent.mkdir()
+    shutil.copy2(source, other)
+    assert not Journal(tmp_path / "out", "one way").done(Task(other, task.target))
+    stamp = task.target.stat().st_mtime_ns
+    os.utime(task.target, ns=(stamp + 1, stamp + 1))  # by another hand, or another job that was killed then
+    assert not Journal(tmp_path / "out", "one way").done(task)
+    os.utime(task.target, ns=(stamp, stamp))
     assert Journal(tmp_path / "out", "one way").done(task)
     os.utime(source, ns=(1, 1))
     assert not Journal(tmp_path / "out", "one way").done(task)
+    task.target.unlink()
+    assert not Journal(tmp_path / "out", "one way").done(task)
+
+
+def test_the_journal_forgets_what_is_made_again_and_nothing_else(tmp_path: Path) -> None:
+    tasks = [Task(source, tmp_path / "out" / source.name) for source in make_pictures(tmp_path / "in", 3)]
+    make_pictures(tmp_path / "out", 3)
+    journal = Journal(tmp_path / "out", "way")
+    for task in tasks:
+        note(journal, task)
+    journal = Journal(tmp_path / "out", "way")
+    journal.forget(tasks[1:2])
+    assert [journal.done(task) for task in tasks] == [True, False, True]
+    assert [Journal(tmp_path / "out", "way").done(task) for task in tasks] == [True, False, True]
+
+
+def test_a_picture_that_changes_while_it_is_denoised_is_made_again(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = make_pictures(tmp_path / "in", 1)
+    tasks = [Task(source, tmp_path / "out" / source.name)]
+    prepare(tasks)
+
+    class Slow(Denoisers):
+        def __call__(self, channels: int) -> Denoiser:
+            Image.new("L", (40, 40), 200).save(source)
+            return super().__call__(channels)
+
+    denoisers = Slow(str(toy().folder))
+    (outcome,) = denoise_all(tasks, denoisers, Settings(), journal=Journal(tmp_path / "out", "way"))
+    assert outcome.report is not None
+    assert not Journal(tmp_path / "out", "way").done(tasks[0])
+
+
+def test_who_stops_does_not_wait_for_the_picture_in_the_model(toy: Toy, tmp_path: Path) -> None:
+    tasks = [Task(source, tmp_path / "out" / source.name) for source in make_pictures(tmp_path / "in", 2, side=200)]
+    prepare(tasks)
+    entered = threading.Event()
+
+    class Noted(Denoisers):
+        def __call__(self, channels: int) -> Denoiser:
+            entered.set()
+            time.sleep(0.5)
+            return super().__call__(channels)
+
+    # The smallest picture fails at once, and is the first to come back.
+    tasks[0].source.write_bytes(b"")
+    outcomes = denoise_all(tasks, Noted(str(toy().folder)), Settings(tile=8), jobs=2)
+    assert next(outcomes).error is not None
+    assert entered.wait(60)
+    outcomes.close()  # pyright: ignore[reportAttributeAccessIssue]
+    assert os.listdir(tmp_path / "out") == []
 
 
 def test_ways_differ_where_pixels_do(toy: Toy) -> None:
@@ -160,8 +236,21 @@ def test_outputs_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made"):
         prepare([Task(source, tmp_path / "file" / "sub" / "000.png")])
-    with pytest.raises(InputError, match="no known ending"):
-        prepare([Task(source, tmp_path / "000.gif")])
+    (tmp_path / "out" / JOURNAL).mkdir(parents=True)
+    with pytest.raises(InputError, match="cannot be written"):
+        Journal(tmp_path / "out", "way")
+
+
+def test_one_output_that_cannot_be_written_does_not_stop_the_others(toy: Toy, tmp_path: Path) -> None:
+    first, second, third = make_pictures(tmp_path / "in", 3)
+    out = tmp_path / "out"
+    tasks = [Task(first, out / "000.gif"), Task(second, out / second.name), Task(third, out / third.name)]
+    prepare(tasks)
+    (out / second.name).mkdir()
+    outcomes = {o.task.source: o for o in denoise_all(tasks, Denoisers(str(toy().folder)), Settings())}
+    assert "no known ending" in str(outcomes[first].error)
+    assert "is a folder" in str(outcomes[second].error)
+    assert outcomes[third].report is not None
 
 
 def test_what_a_dead_process_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 from zoo.cli import compare, denoise, evaluate, export, finetune, listing, noise, show, train
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError, ZooError, one_line
 
 SUBCOMMANDS = (listing, show, denoise, compare, noise, train, finetune, evaluate, export)
 STDERR = 2
@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has enough (`zoo list | head`); Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        return _failed(str(error), 1)
+    except (OSError, MemoryError) as error:
+        return _failed(one_line(error), 1)
     except KeyboardInterrupt:
         return _failed("interrupted", INTERRUPTED)
 

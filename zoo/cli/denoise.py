@@ -76,19 +76,20 @@ def run(args: argparse.Namespace) -> int:
         planes=args.planes,
         max_pixels=args.max_pixels,
     )
+    if args.cluster and not args.workers:
+        raise UsageError(f"--cluster {args.cluster} without --workers; expected how many of its processes to use")
     denoisers = Denoisers(args.model, threads=args.threads or _share(args.jobs))
+    denoisers.check(settings)
     if len(tasks) == 1 and tasks[0].target == args.output:
         (outcome,) = denoise_all(tasks, denoisers, settings)
         if outcome.error is not None:
             raise outcome.error
         _tell(outcome)
         return 0
-    if args.cluster and not args.workers:
-        raise UsageError(f"--cluster {args.cluster} without --workers; expected how many of its processes to use")
     prepare(tasks)
     journal = Journal(args.output, way(denoisers, settings))
     if args.again:
-        journal.forget()
+        journal.forget(tasks)
     meter = Meter()
     if args.workers:
         from zoo.inference.cluster import Cluster, denoise_on_cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import TypeVar
@@ -10,8 +11,11 @@ T = TypeVar("T")
 
 
 def say(message: str) -> None:
-    """Tell what was done."""
-    print(message, file=sys.stderr)
+    """Tell what was done. Words must not stop the work: when nobody reads them any more, they are dropped."""
+    try:
+        print(message, file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def with_progress(things: Iterable[T], doing: str, count: int) -> Iterable[T]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from zoo.inference.denoiser import Denoiser
 from zoo.inference.files import MAX_PIXELS
 from zoo.inference.images import channels_of, to_color, to_gray
 from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
-from zoo.inference.tiling import TileSize
+from zoo.inference.tiling import Progress, TileSize
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def denoise_file(
     settings: Settings,
     *,
     turn: AbstractContextManager[object] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Denoise all pages of one picture; the result appears whole or not at all.
 
@@ -56,6 +57,7 @@ def denoise_file(
         settings: How.
         turn: Held while a model runs, and not while files are read and written: several threads may each be at work on
             a picture of their own, so that the next is read and the last is written while one is denoised.
+        progress: As for a call of a denoiser, page by page; what it raises ends the work.
 
     Raises:
         ZooError: What any of this raises.
@@ -74,7 +76,7 @@ def denoise_file(
                 model = choose(1 if planes else channels_of(image))
                 with _room(image) as result:
                     with turn:
-                        note = denoise_into(result, model, image, settings)
+                        note = denoise_into(result, model, image, settings, progress)
                     pixels += image.shape[0] * image.shape[1]
                     entries.extend([model.entry.name] * (model.entry.name not in entries))
                     notes.extend([note] * (bool(note) and note not in notes))
@@ -94,11 +96,14 @@ def _room(image: np.ndarray) -> Iterator[np.ndarray]:
         yield np.memmap(file, image.dtype, "w+", shape=image.shape)
 
 
-def denoise_into(out: np.ndarray, model: Denoiser, image: np.ndarray, settings: Settings) -> str:
+def denoise_into(
+    out: np.ndarray, model: Denoiser, image: np.ndarray, settings: Settings, progress: Progress | None = None
+) -> str:
     """Fill ``out`` with the clean image; says what had to be done where the model has another colour."""
+    how: dict[str, Any] = {"sigma": settings.sigma, "strength": settings.strength, "tile": settings.tile}
 
     def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-        return model(source, sigma=settings.sigma, strength=settings.strength, tile=settings.tile, out=into)
+        return model(source, **how, out=into, progress=progress)
 
     planes = settings.planes and image.ndim == 3
     channels = image.shape[2] if planes else channels_of(image)

@@ -81,7 +81,7 @@ class Denoiser:
             InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``tile`` or ``out`` that
                 does not fit.
         """
-        sigma = self._check_sigma(sigma)
+        sigma = check_sigma(self.entry, sigma)
         if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_tile(tile)
@@ -159,20 +159,19 @@ class Denoiser:
             ) from error
         return np.asarray(output)
 
-    def _check_sigma(self, sigma: float | Literal["auto"] | None) -> float | Literal["auto"] | None:
-        """A number, "auto", or None, once it is sure that the entry takes it."""
-        name = self.entry.name
-        if not self.entry.takes_sigma:
-            if sigma is not None:
-                raise UsageError(f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out")
-            return None
-        if isinstance(sigma, str) and sigma == "auto":
-            return "auto"
-        if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
-            raise UsageError(
-                f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'"
-            )
-        return float(sigma)
+
+def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> float | Literal["auto"] | None:
+    """A noise level as a number, "auto", or None, once it is sure that the entry takes it. Raises UsageError."""
+    name = entry.name
+    if not entry.takes_sigma:
+        if sigma is not None:
+            raise UsageError(f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out")
+        return None
+    if isinstance(sigma, str) and sigma == "auto":
+        return "auto"
+    if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
+        raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'")
+    return float(sigma)
 
 
 def _stacked(

@@ -10,16 +10,16 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zoo.atomic import sweep
+from zoo.atomic import file_beside, sweep
 from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.folders import files_below
 from zoo.inference.denoise_file import Report, Settings, denoise_file
-from zoo.inference.denoiser import Denoiser, load
+from zoo.inference.denoiser import Denoiser, check_sigma, load
 from zoo.inference.pictures import ENDINGS, check_output, is_picture, refuse_overwriting
 from zoo.pretrained import describe, shipped
 
@@ -64,23 +64,23 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     Raises:
         InputError: Nothing there. UsageError: A result would overwrite an input or another result.
     """
-    output = Path(output)
     found: list[tuple[Path, Path]] = []  # file, its place below the output folder
     several = len(inputs) > 1
+    if not all(os.fspath(name) for name in (*inputs, output)):  # it would be the folder that one happens to be in
+        raise UsageError("an empty name among inputs and output; expected those of files or folders, such as '.'")
+    output = Path(output)
     for given in map(Path, inputs):
         if given.is_dir():
             several = True
-            results = _results(output, given)
-            inside = [path for path in files_below(given, ENDINGS) if results not in path.parents]
+            inside = _no_results(files_below(given, ENDINGS), output, given)
             if not inside:
                 raise InputError(f"no pictures in {str(given)!r}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]
         elif not given.exists() and glob.has_magic(str(given)):
             several = True
             root = _root(given)
-            results = _results(output, root)
             matches = [Path(p) for p in sorted(glob.glob(str(given), recursive=True)) if os.path.isfile(p)]
-            if not (matches := [path for path in matches if results not in path.parents]):
+            if not (matches := _no_results(matches, output, root)):
                 raise InputError(f"no picture matches {str(given)!r}; expected a pattern that finds some")
             found += [(path, path.relative_to(root)) for path in matches]
         else:
@@ -88,6 +88,8 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     if several and (output.is_file() or (is_picture(output) and not output.is_dir())):
         raise UsageError(f"{len(found)} pictures with output {str(output)!r}; expected a folder")
     mirrored = several or output.is_dir()
+    if ending and not mirrored and output.suffix.lower() != ending:
+        raise UsageError(f"output {str(output)!r} in the format of {ending}; expected a name in {ending}")
     tasks = []
     for source, place in found:
         target = output / place if mirrored else output
@@ -96,13 +98,18 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     return tasks
 
 
-def _results(output: Path, folder: Path) -> Path | None:
-    """The output, if it is a folder below this one: what an earlier job put there is no input.
-
-    Into the folder itself it may not go.
-    """
+def _no_results(files: Sequence[Path], output: Path, folder: Path) -> list[Path]:
+    """Those files below a folder that are no results of this job, or of an earlier one into a folder below this one."""
     whole, inside = folder.resolve(), output.resolve()
-    return folder / inside.relative_to(whole) if whole in inside.parents else None
+    here = folder / inside.relative_to(whole) if whole in inside.parents else None
+
+    @functools.cache
+    def results(place: Path) -> bool:
+        if place in (folder, place.parent):
+            return False
+        return place == here or (place / JOURNAL).is_file() or results(place.parent)
+
+    return [file for file in files if not results(file.parent)]
 
 
 def _root(pattern: Path) -> Path:
@@ -135,40 +142,66 @@ class Journal:
 
     A line is added when a result is in its place. So a picture without a line may be there, and is made again; one with
     a line is there, and whole. Several processes may add lines at once.
+
+    Raises:
+        InputError: The folder's journal cannot be read, or not be added to.
     """
 
     def __init__(self, folder: Path, how: str) -> None:
         self.path, self.how = folder / JOURNAL, how
         self._lines: dict[str, dict[str, object]] = {}
         self._lock = threading.Lock()
-        with contextlib.suppress(OSError):
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError, TypeError, KeyError):  # half a line, if the machine went down
-                    entry = json.loads(line)
-                    self._lines[entry["target"]] = entry
+        try:
+            self.path.open("ab").close()  # what nobody could note would be made anew each time
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise InputError(
+                f"{str(self.path)!r}, which lists what is done, cannot be written ({one_line(error)}); allow it, or "
+                "choose another folder"
+            ) from error
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError, TypeError, KeyError):  # half a line, if the machine went down
+                entry = json.loads(line)
+                self._lines[entry["target"]] = entry
 
-    def _entry(self, task: Task) -> dict[str, object]:
-        facts = task.source.stat()
-        target = os.path.relpath(task.target, self.path.parent)
-        return {"target": target, "size": facts.st_size, "mtime_ns": facts.st_mtime_ns, "how": self.how}
+    def look(self, task: Task) -> dict[str, object] | None:
+        """What a result is made from, and how: to be asked before the work, in which the source may change."""
+        with contextlib.suppress(OSError):
+            seen = {"target": self._place(task.target), "source": self._place(task.source)}
+            return seen | {"was": _stamp(task.source), "how": self.how}
+        return None
 
     def done(self, task: Task) -> bool:
-        """Whether the result is there, made from this very source in this very way."""
+        """Whether the result is there, made from this very source in this very way, and untouched since."""
         with contextlib.suppress(OSError):
-            entry = self._entry(task)
-            return self._lines.get(str(entry["target"])) == entry and task.target.is_file()
+            if (seen := self.look(task)) is not None:
+                return self._lines.get(str(seen["target"])) == seen | {"result": _stamp(task.target)}
         return False
 
-    def forget(self) -> None:
-        """Take nothing for done."""
-        self._lines.clear()
-        self.path.unlink(missing_ok=True)
+    def forget(self, tasks: Iterable[Task]) -> None:
+        """Take none of these for done."""
+        for task in tasks:
+            self._lines.pop(self._place(task.target), None)
+        with file_beside(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in self._lines.values()), encoding="utf-8")
 
-    def add(self, task: Task) -> None:
-        """Note that the result is there."""
-        line = json.dumps(self._entry(task)) + "\n"
+    def add(self, task: Task, seen: dict[str, object]) -> None:
+        """Note that the result is there, made from what was ``seen``."""
+        line = json.dumps(seen | {"result": _stamp(task.target)}) + "\n"
         with self._lock, self.path.open("ab") as file:
             file.write(line.encode())  # in one piece, at the end, whoever else writes
+
+    def _place(self, path: Path) -> str:
+        try:
+            return os.path.relpath(path, self.path.parent)
+        except ValueError:  # on another drive
+            return os.path.abspath(path)
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of a file: another one whenever somebody has written it."""
+    facts = path.stat()
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 class Denoisers:
@@ -189,6 +222,10 @@ class Denoisers:
     def __call__(self, channels: int) -> Denoiser:
         with self._lock:
             return self._load(self.model or everyday(channels))
+
+    def check(self, settings: Settings) -> None:
+        """Refuse what would be refused of each picture. Raises UsageError: a noise level where none is taken."""
+        check_sigma(describe(self.model or everyday(1)), settings.sigma)
 
     def fingerprint(self) -> str:
         """What the pictures' pixels depend on."""
@@ -242,14 +279,21 @@ def denoise_all(
     turn = threading.BoundedSemaphore(jobs)
     waiting = iter(tasks)
     running: set[Future[Outcome]] = set()
+    ended = threading.Event()
+
+    def go_on(*_: int) -> None:
+        if ended.is_set():  # interrupted: nobody is going to look at what comes out
+            raise ZooError("interrupted")
 
     def work(task: Task) -> Outcome:
         if journal is not None and journal.done(task):
             return Outcome(task)
         try:
-            report = denoise_file(task.source, task.target, denoisers, settings, turn=turn)
-            if journal is not None:
-                journal.add(task)
+            check_output(task.target)
+            seen = None if journal is None else journal.look(task)
+            report = denoise_file(task.source, task.target, denoisers, settings, turn=turn, progress=go_on)
+            if journal is not None and seen is not None:
+                journal.add(task, seen)
         except ZooError as error:
             return Outcome(task, error=error)
         except (OSError, MemoryError) as error:
@@ -267,14 +311,15 @@ def denoise_all(
             for future in finished:
                 yield future.result()
     finally:
+        ended.set()
         pool.shutdown(cancel_futures=True)
 
 
 def prepare(tasks: Sequence[Task]) -> None:
-    """Make the folders of the results, refuse what cannot be written, and clear what a killed process left there.
+    """Make the folders of the results, and clear what a killed process left there.
 
     Raises:
-        InputError: A folder that cannot be made, or an ending that names no format.
+        InputError: A folder that cannot be made, or a single result that cannot be written.
     """
     for folder in sorted({task.target.parent for task in tasks}):
         try:
@@ -282,8 +327,8 @@ def prepare(tasks: Sequence[Task]) -> None:
         except OSError as error:
             raise InputError(f"output folder {str(folder)!r} cannot be made ({one_line(error)})") from error
         sweep(folder)
-    for task in tasks:
-        check_output(task.target)
+    if len(tasks) == 1:  # of several, one that fails is reported, and the others are done
+        check_output(tasks[0].target)
 
 
 class Meter:
