@@ -167,8 +167,12 @@ class Journal:
     def look(self, task: Task) -> dict[str, object] | None:
         """What a result is made from, and how: to be asked before the work, in which the source may change."""
         with contextlib.suppress(OSError):
-            seen = {"target": self._place(task.target), "source": self._place(task.source)}
-            return seen | {"was": _stamp(task.source), "how": self.how}
+            return {
+                "target": self._place(task.target),
+                "source": self._place(task.source),
+                "was": _stamp(task.source),
+                "how": self.how,
+            }
         return None
 
     def done(self, task: Task) -> bool:
