@@ -425,3 +425,28 @@ def test_a_new_file_has_the_usual_permissions_and_links_are_followed(tmp_path: P
     (tmp_path / "link.png").symlink_to("out.png")
     write_image(tmp_path / "link.png", np.ones((2, 2), np.uint8))
     assert (tmp_path / "link.png").is_symlink() and read_image(tmp_path / "out.png")[0].all()
+
+
+def test_what_a_format_is_too_small_for_is_told_before_the_work(tmp_path: Path) -> None:
+    for ending, side in ((".webp", 16384), (".jpg", 65501)):
+        for shape in ((side, 1), (1, side)):
+            with pytest.raises(InputError, match=r"has at most \d+ in a row or column"):
+                check_writable(tmp_path / f"out{ending}", np.zeros(shape, np.uint8))
+            check_writable(tmp_path / "out.png", np.zeros(shape, np.uint8))
+    write_image(tmp_path / "out.webp", np.zeros((1, 16383), np.uint8))
+    write_image(tmp_path / "out.jpg", np.zeros((65500, 1), np.uint8))
+
+
+def test_a_density_that_jpeg_has_no_room_for_is_left_out(tmp_path: Path) -> None:
+    image = np.zeros((8, 9), np.uint8)
+    for density, kept in ((300.0, (300, 300)), (101600.0, None)):
+        write_image(tmp_path / "out.jpg", image, Metadata("TIFF", dpi=(density, density)))
+        assert Image.open(tmp_path / "out.jpg").info.get("dpi") == kept
+
+
+def test_a_profile_of_gray_does_not_go_into_webp_which_has_colour_only(tmp_path: Path) -> None:
+    profile = bytearray(128)
+    profile[16:20] = b"GRAY"
+    for ending, kept in ((".png", bytes(profile)), (".webp", None)):
+        write_image(tmp_path / f"out{ending}", np.zeros((8, 9), np.uint8), Metadata("JPEG", icc=bytes(profile)))
+        assert Image.open(tmp_path / f"out{ending}").info.get("icc_profile") == kept

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from zoo.errors import InputError, MissingExtraError
 from zoo.inference import tiff
@@ -150,7 +150,7 @@ def test_tags_stay_whatever_is_in_them(tmp_path: Path) -> None:
         with tifffile.TiffWriter(file, byteorder=order) as writer:  # type: ignore[arg-type]
             writer.write(image, photometric="minisblack", metadata=None, extratags=extra)
     inside = {"Info": "Zoë: 3 µm", "Labels": ["one"]}
-    tifffile.imwrite(files[2], image[None], imagej=True, metadata=inside)
+    tifffile.imwrite(files[2], image[None], imagej=True, metadata=inside | {"unit": "um"}, resolution=(2.5, 1 / 3))
     tifffile.imwrite(
         files[3], image, ome=True, metadata={"axes": "YX", "PhysicalSizeX": 1.1, "PhysicalSizeXUnit": "µm"}
     )
@@ -219,6 +219,25 @@ def test_a_bigtiff_stays_one_and_large_pictures_become_one(tmp_path: Path, monke
             np.testing.assert_array_equal(after.asarray(), image)
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_exif_and_gps_travel(tmp_path: Path, big: bool) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(34665)[36864], exif.get_ifd(34665)[42036] = b"0232", "lens"
+    exif.get_ifd(34853)[1], exif.get_ifd(34853)[6] = "N", 12.25
+    exif.get_ifd(34665)[40965] = {1: "R98"}  # it points into the file that it came from
+    Image.fromarray(random_image((8, 9), "uint8")).save(tmp_path / "in.jpg", exif=exif)
+    pages = [read_image(tmp_path / "in.jpg")]
+    write_pages(tmp_path / "first.tif", pages, big=big)
+    copy(tmp_path / "first.tif", tmp_path / "again.tif")
+    copy(tmp_path / "again.tif", tmp_path / "back.jpg")
+    for name in ("first.tif", "again.tif", "back.jpg"):
+        found = Image.open(tmp_path / name).getexif()
+        assert found.get_ifd(34665) == {36864: b"0232", 42036: "lens"}
+        assert found.get_ifd(34853) == {1: "N", 6: 12.25}
+    with tifffile.TiffFile(tmp_path / "again.tif") as after:
+        assert after.is_bigtiff is big
+
+
 def test_lossy_pages_become_lossless_ones(tmp_path: Path) -> None:
     image = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
     tifffile.imwrite(tmp_path / "in.tif", image, compression="jpeg", metadata=None)
@@ -252,6 +271,84 @@ def test_what_pillow_knows_better(tmp_path: Path, mode: str) -> None:
     np.testing.assert_array_equal(array, wanted)
     write_pages(tmp_path / "out.tif", [(array, metadata)])
     np.testing.assert_array_equal(read_image(tmp_path / "out.tif")[0], wanted)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("first", [True, False])
+def test_pages_that_pillow_decodes_keep_their_tags_beside_others(tmp_path: Path, order: str, first: bool) -> None:
+    """Bits (as of a fax) and a picture, with a map's scale, in either byte order: tags are bytes in that order."""
+    gray, bits = random_image((20, 30), "uint8"), random_image((16, 24), "uint8") > 127
+    extra = [(33550, 12, 3, (1.0, 2.0, 0.5), True), (65003, 3, 2, (1, 258), True), (315, 2, 0, "Ann", True)]
+    pages = [bits, gray] if first else [gray, bits]
+    sizes: dict[str, Any] = {"resolution": (7, 9), "resolutionunit": 1}
+    with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=order) as writer:  # type: ignore[arg-type]
+        for page in pages:
+            writer.write(page, photometric="minisblack", metadata=None, extratags=extra, **sizes)
+    for array, page in zip(copy(tmp_path / "in.tif", tmp_path / "out.tif"), pages, strict=True):
+        np.testing.assert_array_equal(array, page.astype(np.uint8) * 255 if page.dtype == bool else page)
+    with tifffile.TiffFile(tmp_path / "out.tif") as after:
+        assert after.byteorder == order
+        for page in after.pages:
+            tags = page.aspage().tags
+            assert (tags[33550].value, tags[65003].value, tags[315].value) == ((1.0, 2.0, 0.5), (1, 258), "Ann")
+            assert (tags[282].value, tags[283].value, int(tags[296].value)) == ((7, 1), (9, 1), 1)
+
+
+def test_a_palette_of_one_page_has_its_profile_on_that_page(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pages = [Image.fromarray(random_image((8, 9, 3), "uint8")).convert("P") for _ in range(3)]
+    pages[1].info["icc_profile"] = profile
+    pages[0].save(tmp_path / "in.tif", save_all=True, append_images=pages[1:])
+    with open_pages(tmp_path / "in.tif") as found:
+        assert [metadata.icc for _, metadata in found] == [None, profile, None]
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_white_is_white_in_between_8_and_16_bits(tmp_path: Path, bits: int, photometric: str) -> None:
+    """Nothing that is written has so many: as they are, they would be nearly black in 16."""
+    pytest.importorskip("imagecodecs")
+    white = 2**bits - 1
+    image = np.array([[0, 1, white // 2], [white - 1, white, 5]], np.uint16)
+    stored = white - image if photometric == "miniswhite" else image
+    extra = [(281, 3, 1, white, True)]
+    tifffile.imwrite(
+        tmp_path / "in.tif", stored, bitspersample=bits, photometric=photometric, metadata=None, extratags=extra
+    )
+    (array,) = copy(tmp_path / "in.tif", tmp_path / "out.tif")
+    np.testing.assert_array_equal(array, np.rint(image * (65535 / white)))
+    with tifffile.TiffFile(tmp_path / "out.tif") as after:
+        assert 281 not in after.pages.first.tags
+        np.testing.assert_array_equal(after.asarray(), array)
+
+
+def test_twelve_bits_without_imagecodecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("imagecodecs")
+    image = np.array([[0, 1, 2047], [4094, 4095, 5]], np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", image, bitspersample=12, photometric="minisblack", metadata=None)
+    monkeypatch.setattr(tiff, "CODECS", False)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif")[0], np.rint(image * (65535 / 4095)))
+
+
+def test_alpha_that_is_multiplied_in_is_so_in_tiff_alone(tmp_path: Path) -> None:
+    straight = np.array([[[200, 100, 50, 128], [9, 9, 9, 0], [255, 1, 0, 255]]], np.uint8)
+    alpha = straight[..., 3:] / 255
+    stored = np.concatenate([np.rint(straight[..., :3] * alpha), straight[..., 3:]], -1).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", stored, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
+    copy(tmp_path / "in.tif", tmp_path / "out.tif")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), stored)
+    copy(tmp_path / "in.tif", tmp_path / "out.png")
+    found = np.array(Image.open(tmp_path / "out.png")).astype(int)
+    seen = straight[..., 3] > 0
+    assert np.abs(found - straight)[seen].max() <= 1
+    np.testing.assert_array_equal(found[..., 3], straight[..., 3])
+
+
+def test_inks_of_16_bits_are_told_for_what_they_are(tmp_path: Path) -> None:
+    image = random_image((8, 9, 4), "uint16")
+    tifffile.imwrite(tmp_path / "in.tif", image, photometric="separated", metadata=None)
+    with pytest.raises(InputError, match="CMYK of 16 bits"):
+        read_image(tmp_path / "in.tif")
 
 
 def test_without_imagecodecs_pillow_helps_and_the_rest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

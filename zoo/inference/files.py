@@ -41,6 +41,7 @@ class Format:
     holds: frozenset[tuple[str, int]] | None  # None: whatever has a type and channels
     metadata: frozenset[str]
     options: dict[str, Any]
+    largest: int = 2**31 - 1  # pixels of a side
 
 
 _PNG = Format(
@@ -52,12 +53,14 @@ _JPEG = Format(
     GRAY_AND_COLOR,
     frozenset({"icc", "exif", "xmp", "dpi", "comment"}),
     {"quality": 95, "subsampling": 0},
+    largest=65500,
 )
 _WEBP = Format(
     "WEBP",
     frozenset(key for key in MODES if key[0] == "uint8"),
     frozenset({"icc", "exif", "xmp"}),
     {"lossless": True, "exact": True},
+    largest=16383,
 )
 _TIFF = Format("TIFF", None, frozenset({"icc", "exif", "xmp", "dpi"}), {})
 _BMP = Format("BMP", GRAY_AND_COLOR, frozenset({"dpi"}), {})
@@ -66,6 +69,7 @@ FORMATS = {
     ".png": _PNG,
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
+    ".jfif": _JPEG,
     ".webp": _WEBP,
     ".tif": _TIFF,
     ".tiff": _TIFF,
@@ -76,10 +80,12 @@ FORMATS = {
 READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 # How each mode of Pillow is read, where not as it is. CMYK is converted by the plain formula, without its profile.
 CONVERSIONS = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
-CONVERSIONS |= dict.fromkeys(("P", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"), "RGB")
+DEEP_MODES = ("CMYK", "YCbCr", "LAB")
+CONVERSIONS |= dict.fromkeys(("P", "RGBX", "HSV", *DEEP_MODES), "RGB")
 # What JPEG has room for, in bytes, in each of its segments.
 MOST_OF_JPEG = 65533
 EXIF_HEADER = b"Exif\x00\x00"
+ASSOCIATED = 1  # of TIFF's extrasamples: alpha that is multiplied into the colours
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
 XMP_KEYWORD = "XML:com.adobe.xmp"
 # What Pillow's decoders and EXIF reader raise on damaged files, by accident or of purpose (found by damaging files).
@@ -148,6 +154,7 @@ class Pages:
 
     def __init__(self, path: Path, start: bytes, max_pixels: int, planes: bool) -> None:
         self.path, self.max_pixels, self.planes = path, max_pixels, planes
+        self._pillow: ImageFile.ImageFile | None = None
         self._tiff: Any = None
         if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             from zoo.inference.tiff import TiffPages  # 50 ms that other formats need not pay
@@ -166,23 +173,31 @@ class Pages:
         """Close the file."""
         if self._tiff is not None:
             self._tiff.close()
+        if self._pillow is not None:
+            self._pillow.close()
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, Metadata]]:
         if self._tiff is None:
-            yield self._decoded(0)
+            with self._told(), open_with_pillow(self.path, READABLE) as image:
+                self._check_size(image.height, image.width)
+                page = _decode(image, self.path), _metadata(image, self.path)
+            yield page  # Pillow's own copy of the pixels has ended
             return
         for i in range(len(self._tiff)):
             self._check_size(*self._tiff.size(i))
             if self._tiff.known(i):
                 yield self._tiff.read(i, planes=self.planes), self._tiff.metadata(i)
             else:
-                yield self._decoded(i)
+                array = self._tiff.full_range(i, self._decoded(i))
+                yield array, self._tiff.metadata(i, array)
 
-    def _decoded(self, i: int) -> tuple[np.ndarray, Metadata]:
-        """A page by Pillow, whose own copy of the pixels ends here."""
-        with self._opened() as image:
-            image.seek(i)
-            return _decode(image, self.path)
+    def _decoded(self, i: int) -> np.ndarray:
+        """A page of a TIFF file by Pillow, which finds the next one from the last one."""
+        with self._told():
+            if self._pillow is None:
+                self._pillow = open_with_pillow(self.path, READABLE)
+            self._pillow.seek(i)
+            return _decode(self._pillow, self.path)
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self.max_pixels:
@@ -192,12 +207,10 @@ class Pages:
             )
 
     @contextmanager
-    def _opened(self) -> Iterator[ImageFile.ImageFile]:
-        """The file as Pillow opens it, with what goes wrong in between told in one line."""
+    def _told(self) -> Iterator[None]:
+        """What goes wrong while Pillow reads is told in one line."""
         try:
-            with open_with_pillow(self.path, READABLE) as image:
-                self._check_size(image.height, image.width)
-                yield image
+            yield
         except Image.UnidentifiedImageError as error:
             raise InputError(
                 f"{str(self.path)!r} is not an image that can be read; expected {', '.join(READABLE)}"
@@ -212,7 +225,7 @@ def _damaged(path: Path, error: BaseException) -> InputError:
     return InputError(f"{str(path)!r} cannot be read ({one_line(error)}); is the file whole?")
 
 
-def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadata]:
+def _decode(image: ImageFile.ImageFile, path: Path) -> np.ndarray:
     # The second picture of an MPO is a camera's preview of the first; anywhere else, it would be lost without a word.
     if image.format not in ("MPO", "TIFF") and (frames := getattr(image, "n_frames", 1)) > 1:
         raise InputError(f"{str(path)!r} holds {frames} pictures; expected one: save them one by one")
@@ -220,6 +233,10 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
         image.mode == "I;16" and image.has_transparency_data
     )
     if deep and image.format != "PNG":
+        if image.format == "TIFF" and image.mode in DEEP_MODES:
+            raise InputError(
+                f"{str(path)!r} is {image.mode} of 16 bits, of which only 8 would be read; save it as RGB, or in 8 bits"
+            )
         if image.format == "TIFF":
             raise MissingExtraError(
                 f"{str(path)!r}, a TIFF file of 16 bits whose compression is not built in,", "codecs"
@@ -239,7 +256,7 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> tuple[np.ndarray, Metadat
         array = array.astype(np.uint16)
     if array.dtype.name not in ("uint8", "uint16", "float32"):
         raise InputError(f"{str(path)!r} has values of {array.dtype}; expected 8 or 16 bits")
-    return array.astype(array.dtype.newbyteorder("="), copy=False), _metadata(image, path)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _deeper_than_8_bits(image: ImageFile.ImageFile) -> bool:
@@ -256,10 +273,6 @@ def _deeper_than_8_bits(image: ImageFile.ImageFile) -> bool:
 def _metadata(image: ImageFile.ImageFile, path: Path) -> Metadata:
     info = image.info
     exif = info.get("exif")
-    if image.format == "TIFF":
-        from zoo.inference.tiff import exif_block
-
-        exif = exif_block(image.getexif())
     if exif and not exif.startswith(EXIF_HEADER):
         exif = EXIF_HEADER + exif
     if exif:
@@ -320,6 +333,11 @@ def _check_held(path: Path, array: np.ndarray) -> None:
             f"{str(path)!r} cannot hold {kind[0]}×{kind[1]}: {file_format.name} holds {known} (type × channels); "
             "choose another format, or convert the image"
         )
+    if max(array.shape[:2]) > file_format.largest:
+        raise InputError(
+            f"{str(path)!r} cannot hold {array.shape[1]}×{array.shape[0]} pixels: {file_format.name} has at most "
+            f"{file_format.largest} in a row or column; choose another format"
+        )
     if kind in DEEP and file_format.name == "PNG":
         png.codecs_for(path)
 
@@ -362,7 +380,7 @@ def write_pages(
     path = Path(os.path.realpath(path))  # through a link, to the file that it stands for
     check_writable(path)
     file_format = FORMATS[path.suffix.lower()]
-    checked = ((array, _fitting(array, metadata)) for array, metadata in _checked(path, pages))
+    checked = (_fitting(file_format, *page) for page in _checked(path, pages))
     try:
         with file_beside(path) as temporary:
             if file_format is _TIFF:
@@ -385,12 +403,23 @@ def _checked(path: Path, pages: Iterable[tuple[np.ndarray, Metadata]]) -> Iterat
         yield array, metadata
 
 
-def _fitting(array: np.ndarray, metadata: Metadata) -> Metadata:
-    """The metadata without a colour profile that is not one for this array: viewers complain of those."""
-    color = 3 if array.ndim == 3 and array.shape[2] in (3, 4) else 1
+def _fitting(file_format: Format, array: np.ndarray, metadata: Metadata) -> tuple[np.ndarray, Metadata]:
+    """A page as a format takes it: without a colour profile that is not one for these pixels, of which viewers
+    complain; and with alpha not multiplied in, which TIFF alone knows.
+    """
+    color = 3 if file_format is _WEBP or (array.ndim == 3 and array.shape[2] in (3, 4)) else 1
     if metadata.icc and metadata.icc[16:20] != ICC_SPACES[color]:
-        return replace(metadata, icc=None)
-    return metadata
+        metadata = replace(metadata, icc=None)
+    if file_format is not _TIFF and metadata.tiff is not None and metadata.tiff.extrasamples == (ASSOCIATED,):
+        array = _straight(array)
+    return array, metadata
+
+
+def _straight(array: np.ndarray) -> np.ndarray:
+    """Whole numbers with their alpha multiplied in, without."""
+    alpha, white = array[..., -1:].astype(np.float32), np.iinfo(array.dtype).max
+    colors = np.where(alpha > 0, array[..., :-1] * (white / np.maximum(alpha, 1)), 0)
+    return np.concatenate([np.rint(np.minimum(colors, white)).astype(array.dtype), array[..., -1:]], axis=-1)
 
 
 def _only(path: Path, pages: Iterator[tuple[np.ndarray, Metadata]]) -> tuple[np.ndarray, Metadata]:
@@ -437,6 +466,8 @@ def _saved_with(file_format: Format, metadata: Metadata) -> dict[str, Any]:
         from zoo.inference.tiff import without_blocks
 
         options["exif"] = without_blocks(options["exif"])
+    if file_format is _JPEG and max(options.get("dpi", (0,))) > MOST_OF_JPEG:
+        del options["dpi"]  # it has two bytes
     if file_format is _PNG:
         texts = PngImagePlugin.PngInfo()
         for keyword, text in metadata.text.items():

@@ -19,6 +19,7 @@ class TiffPage:
     tile: tuple[int, int] | None
     extrasamples: tuple[int, ...]
     subfiletype: int | None
+    resolution: tuple[Any, Any, int] | None  # across, down (numerator, denominator), and its unit, which may be none
     tags: tuple[tuple[int, int, int, Any], ...]  # code, type, count, value (bytes are in the file's order)
 
 

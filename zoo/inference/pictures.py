@@ -116,7 +116,7 @@ def write_picture(path: Path, pages: Iterable[Page], *, quality: int | None = No
 def check_output(path: Path, array: np.ndarray | None = None) -> None:
     """Refuse an output that :func:`write_picture` could not write, before time is spent on its content."""
     if path.suffix.lower() != ARRAY:
-        check_writable(path, None if array is None else fitting(path, array[:1]))
+        check_writable(path, None if array is None else np.broadcast_to(fitting(path, array[:1, :1]), array.shape))
         return
     check_parent(path)
     if path.is_dir():
@@ -134,7 +134,9 @@ def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
 def as_float(array: np.ndarray) -> np.ndarray:
     """Any image on the [0, 1] scale: float32 of the same shape."""
     white = white_of(array.dtype)
-    return array.astype(np.float32) if white is None else np.divide(array, np.float32(white), dtype=np.float32)
+    return (
+        array.astype(np.float32, copy=False) if white is None else np.divide(array, np.float32(white), dtype=np.float32)
+    )
 
 
 def fitting(path: Path, array: np.ndarray) -> np.ndarray:

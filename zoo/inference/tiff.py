@@ -28,7 +28,6 @@ from zoo.inference.metadata import Metadata, TiffPage
 # tifffile logs what it finds odd in a file; without a handler, Python would print that.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # A page from here on becomes a memory map.
 LARGE_BYTES = 256 * 2**20
 # Offsets of a classic TIFF have 32 bits; tags and tables need some room below.
@@ -39,6 +38,9 @@ EXIF_IFDS = {34665: "ExifTag", 34853: "GPSTag"}
 # Tags that say how the pixels lie in that one file, and those that the writer has arguments for.
 STORAGE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330, 338, 339}
 STORAGE |= {282, 283, 296, 347, 512, 513, 514, 529, 530, 531, 532, 34675, 40965, 32997, 32998, *EXIF_IFDS}
+# Tags that say how it was coded, and are no longer true of pixels that were brought into another form.
+CODED = {280, 281, 290, 291, 292, 293, 301, 326, 327, 328, 332, 333, 334, 336, 433}
+INTEROPERABILITY = 40965  # a pointer within EXIF's directory
 XMP = 700
 EDITORS = (33723, 34377)  # IPTC, Photoshop
 # Types of tags that are pairs of numbers.
@@ -47,6 +49,7 @@ RATIONALS = {5: "I", 10: "i"}
 PLACEHOLDER = 8
 # Lossless ways to store pixels, by their numbers, and whether tifffile has them without imagecodecs.
 NONE, DEFLATE = 1, 8
+LONG, LONG8 = 4, 16
 LOSSLESS = {NONE: True, DEFLATE: True, 32946: True, 34925: True, LZW: False, 50000: False, 34926: False}
 CODECS = importlib.util.find_spec("imagecodecs") is not None
 
@@ -132,7 +135,7 @@ class TiffPages:
                 array = np.memmap(self.path, _dtype(page), mode, page.dataoffsets[0], page.shape)
             else:
                 array = page.asarray(out="memmap")
-            array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
+            array = self.full_range(i, np.moveaxis(array, 0, -1) if page.axes == "SYX" else array)
             if _white_is_zero(page):
                 gray = array if array.ndim == 2 else array[..., 0]
                 np.subtract(np.iinfo(array.dtype).max, gray, out=gray)
@@ -146,13 +149,38 @@ class TiffPages:
             raise InputError(f"{str(self.path)!r} cannot be read (pixels of shape {array.shape}); is the file whole?")
         return array
 
-    def metadata(self, i: int) -> Metadata:
-        """What page ``i`` holds beside its pixels."""
+    def full_range(self, i: int, array: np.ndarray) -> np.ndarray:
+        """The pixels of page ``i``, white at 65535 where they have 9 to 15 bits: nothing else that is written has such."""
+        bits = self._pages[i].bitspersample
+        if array.dtype != np.uint16 or not 8 < bits < 16:
+            return array
+        return np.rint(np.linspace(0, 65535, 2**bits)).astype(np.uint16)[array]
+
+    def metadata(self, i: int, decoded: np.ndarray | None = None) -> Metadata:
+        """What page ``i`` holds beside its pixels; ``decoded`` are these where they do not lie as in the file."""
         page = self._pages[i]
         try:
-            tags = tuple(_tag(tag) for tag in page.tags if tag.code not in STORAGE)
-            resolution = page.resolution if 282 in page.tags and page.resolutionunit in (2, 3) else None
+            changed = decoded is not None or 8 < page.bitspersample < 16
+            tags = tuple(_tag(t) for t in page.tags if t.code not in STORAGE and not (changed and t.code in CODED))
+            across, down = page.tags.valueof(282), page.tags.valueof(283)
+            stated = bool(across and down and across[1] and down[1])
+            resolution = page.resolution if stated and page.resolutionunit in (2, 3) else None
             per_inch = 2.54 if page.resolutionunit == 3 else 1.0
+            if decoded is None:
+                layout: dict[str, Any] = {
+                    "photometric": MINISBLACK if _white_is_zero(page) else int(page.photometric),
+                    "planar": page.axes == "SYX",
+                    "predictor": page.predictor != 1,
+                    "extrasamples": tuple(map(int, page.extrasamples)),
+                }
+            else:
+                channels = decoded.shape[2] if decoded.ndim == 3 else 1
+                layout = {
+                    "photometric": RGB if channels > 2 else MINISBLACK,
+                    "planar": False,
+                    "predictor": False,
+                    "extrasamples": (2,) if channels in (2, 4) else (),
+                }
             xmp = page.tags.valueof(XMP)
             return Metadata(
                 "TIFF",
@@ -162,14 +190,12 @@ class TiffPages:
                 dpi=None if resolution is None else (resolution[0] * per_inch, resolution[1] * per_inch),
                 tiff=TiffPage(
                     byteorder=self._file.byteorder,
-                    photometric=MINISBLACK if _white_is_zero(page) else int(page.photometric),
-                    planar=page.axes == "SYX",
                     compression=int(page.compression),
-                    predictor=page.predictor != 1,
                     tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
-                    extrasamples=tuple(map(int, page.extrasamples)),
                     subfiletype=int(page.subfiletype) if 254 in page.tags else None,
+                    resolution=(across, down, int(page.resolutionunit)) if stated else None,
                     tags=tags,
+                    **layout,
                 ),
             )
         except Exception as error:
@@ -190,6 +216,7 @@ def exif_block(exif: Image.Exif) -> bytes | None:
     for directory in (exif, *(exif.get_ifd(code) for code in EXIF_IFDS if code in exif)):
         for tag, value in list(directory.items()):
             directory[tag] = _Text(value) if isinstance(value, str) else value
+    exif.bigtiff = False  # which no other format knows
     return exif.tobytes() if len(exif) else None
 
 
@@ -213,14 +240,15 @@ def write_tiff(path: Path, pages: Iterable[tuple[np.ndarray, Metadata]], *, big:
     order: Literal["<", ">"] = ">" if stored is not None and stored.byteorder == ">" else "<"
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as writer:
         for array, metadata in itertools.chain([first], pages):
-            directories.append({} if big else _directories(metadata, order))
-            writer.write(**_page(array, metadata, directories[-1]))
+            directories.append(_directories(metadata, order, big))
+            pointers = [(EXIF_IFDS[code], LONG8 if big else LONG, 1, PLACEHOLDER, True) for code in directories[-1]]
+            writer.write(**_page(array, metadata), extratags=[*_tags(metadata), *pointers])
     if any(directories):
         _append(path, directories)
 
 
-def _page(array: np.ndarray, metadata: Metadata, directories: dict[int, ImageFileDirectory_v2]) -> dict[str, Any]:
-    """The arguments of tifffile's writer for one page."""
+def _page(array: np.ndarray, metadata: Metadata) -> dict[str, Any]:
+    """The arguments of tifffile's writer for one page, but for its tags."""
     channels = array.shape[2] if array.ndim == 3 else 1
     stored = metadata.tiff
     color = channels in (3, 4) and (stored is None or stored.photometric == RGB)
@@ -232,7 +260,10 @@ def _page(array: np.ndarray, metadata: Metadata, directories: dict[int, ImageFil
     compression = stored.compression if stored else DEFLATE
     if not LOSSLESS.get(compression, False) and not (CODECS and compression in LOSSLESS):
         compression = DEFLATE
-    predictor = stored is not None and stored.predictor and compression not in (NONE, 32773)
+    predictor = stored is not None and stored.predictor and compression != NONE
+    resolution = (*metadata.dpi, 2) if metadata.dpi else None
+    if stored is not None:
+        resolution = stored.resolution
     return {
         "data": np.ascontiguousarray(np.moveaxis(array, -1, 0)) if planar else array,
         "photometric": photometric,
@@ -242,12 +273,11 @@ def _page(array: np.ndarray, metadata: Metadata, directories: dict[int, ImageFil
         "predictor": predictor and (CODECS or array.dtype.kind != "f"),
         "tile": stored.tile if stored else None,
         "iccprofile": metadata.icc,
-        "resolution": metadata.dpi,
-        "resolutionunit": 2 if metadata.dpi else None,
+        "resolution": resolution[:2] if resolution else None,
+        "resolutionunit": resolution[2] if resolution else None,
         "subfiletype": stored.subfiletype if stored else None,
         "software": False,
         "metadata": None,
-        "extratags": [*_tags(metadata), *((EXIF_IFDS[code], 4, 1, PLACEHOLDER, True) for code in directories)],
     }
 
 
@@ -295,17 +325,18 @@ def _loaded(exif: bytes) -> Image.Exif:
     return loaded
 
 
-def _directories(metadata: Metadata, order: str) -> dict[int, ImageFileDirectory_v2]:
+def _directories(metadata: Metadata, order: str, big: bool) -> dict[int, ImageFileDirectory_v2]:
     """EXIF's and GPS's directories, by the tag that points to them."""
     found = {}
+    classic, large = (b"II*\0", b"II+\0") if order == "<" else (b"MM\0*", b"MM\0+")
     if metadata.exif is not None:
         exif = _loaded(metadata.exif)
         for code in EXIF_IFDS:
             if entries := exif.get_ifd(code):
-                header = b"II*\0\0\0\0\0" if order == "<" else b"MM\0*\0\0\0\0"
-                found[code] = ImageFileDirectory_v2(ifh=header, group=code)
+                found[code] = ImageFileDirectory_v2(ifh=large + bytes(12) if big else classic + bytes(4), group=code)
                 for tag, value in entries.items():
-                    found[code][tag] = _Text(value) if isinstance(value, str) else value
+                    if tag != INTEROPERABILITY:
+                        found[code][tag] = _Text(value) if isinstance(value, str) else value
     return found
 
 
@@ -324,7 +355,7 @@ def _append(path: Path, directories: Sequence[dict[int, ImageFileDirectory_v2]])
 def _known(page: tifffile.TiffPage) -> bool:
     return (
         page.photometric in (MINISWHITE, MINISBLACK, RGB)
-        and page.bitspersample in (8, 16, 32, 64)
+        and (page.bitspersample in (8, 16, 32, 64) or (CODECS and 8 < page.bitspersample < 16))
         and (CODECS or (LOSSLESS.get(page.compression, False) and page.predictor in (1, 2)))
     )
 
