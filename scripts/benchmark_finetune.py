@@ -6,10 +6,10 @@
 - pairs: 40 pairs of photographs with stripes and correlated noise, which no entry was trained on, 10 minutes.
 - noisy: 60 noisy photographs alone, Poisson-Gaussian noise, 15 minutes; and the same with the clean ones.
 
-The figures are measured here, on images that ``zoo.finetune`` never got, against clean ones that it may never have
-seen. Photographs are cuts of DATA's ``val/`` (default: $DENOISE_ZOO_DATA), none of which trained an entry. The budgets
-are minutes; how many steps a machine took in them stands beside. The rows are kept in benchmark_finetune.json, from
-which the README's table is made.
+The figures are measured here, on images that ``zoo.finetune`` never got, of other photographs than it learned from,
+against clean ones. Photographs are cuts of DATA's ``val/`` (default: $DENOISE_ZOO_DATA); none of them trained an entry.
+The budgets are minutes; how many steps a machine took in them stands beside. The rows are kept in
+benchmark_finetune.json, from which the README's table is made.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from zoo.inference.files import write_image
 README = Path(__file__).parents[1] / "README.md"
 KEPT = Path(__file__).with_suffix(".json")
 SIDE = 256
-UNSEEN = 10  # pictures per case that fine-tuning never gets
+CORNERS = ((0, 0), (SIDE, SIDE), (0, SIDE))  # top and left of the cuts of a photograph
+UNSEEN = 10  # pictures per case that fine-tuning never gets, nor others of the same photographs
 WORDS = {
     "English": "It was the best of times and the worst of times for whoever kept the books by candle light",
     "Deutsch": "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich während es draußen schneit",
@@ -69,12 +70,13 @@ def text_page(rng: np.random.Generator) -> np.ndarray:
 
 
 def photographs(folder: Path, count: int) -> list[np.ndarray]:
-    """Gray cuts, of different photographs as far as they go."""
+    """Gray cuts: ``count`` to learn from, of different photographs as far as they go, and UNSEEN of others."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
+    learned = files[:-UNSEEN]
+    places = [(learned[i % len(learned)], CORNERS[i // len(learned)]) for i in range(count)]
     cuts = []
-    for i in range(count):
-        image = np.asarray(Image.open(files[i % len(files)]).convert("L"), np.float32) / 255
-        top, left = ((0, 0), (SIDE, SIDE), (0, SIDE))[i // len(files)]
+    for file, (top, left) in [*places, *((file, CORNERS[0]) for file in files[-UNSEEN:])]:
+        image = np.asarray(Image.open(file).convert("L"), np.float32) / 255
         cuts.append(image[top : top + SIDE, left : left + SIDE, np.newaxis])
     return cuts
 
@@ -119,7 +121,7 @@ def run_text(work: Path, data: Path) -> list[dict[str, Any]]:
 
 def run_pairs(work: Path, data: Path) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
-    clean = photographs(data / "val", 40 + UNSEEN)
+    clean = photographs(data / "val", 40)
     noisy = [stripes(image, rng) for image in clean]
     folders = written(noisy[:40], work / "noisy"), written(clean[:40], work / "clean")
     unseen = noisy[40:], clean[40:]
@@ -131,7 +133,7 @@ def run_pairs(work: Path, data: Path) -> list[dict[str, Any]]:
 
 def run_noisy(work: Path, data: Path) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
-    clean = photographs(data / "val", 60 + UNSEEN)
+    clean = photographs(data / "val", 60)
     noise = zoo.Camera(50, 10)
     noisy = [noise.sample(image, rng) for image in clean]
     folders = written(noisy[:60], work / "noisy"), written(clean[:60], work / "clean")
@@ -179,7 +181,8 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
         if lines
     ]
     note = (
-        "PSNR in dB, before and after, on images that fine-tuning never got, against clean ones. Measured by `python "
+        "PSNR in dB, before and after, on pictures that fine-tuning never got, nor others of the same scene, against "
+        "clean ones. Measured by `python "
         "scripts/benchmark_finetune.py`, the second table by `scripts/kill_finetune.py` and "
         "`scripts/finetune_odd_data.py`, which write them here."
     )
