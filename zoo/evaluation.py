@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,9 @@ def evaluate_each(
         UsageError: An unknown model or noise, or a model that takes the noise level, with noise that has none.
         InputError: No images, one that cannot be read, or a gray one for a colour model.
     """
-    noise = noise_from_name(noise) if isinstance(noise, str) else noise
+    noise = noise if isinstance(noise, Noise) else noise_from_name(noise)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise UsageError(f"seed={seed!r}; expected a whole number from 0 on")
     sources, model = _sources(images), _model(name_or_model)
     if model.takes_sigma and not noise.has_level:
         raise UsageError(
@@ -152,8 +154,7 @@ def ssim(clean: np.ndarray, image: np.ndarray) -> float:
     Raises:
         InputError: Less than 11×11 pixels.
     """
-    if min(clean.shape[:2]) < WINDOW:
-        raise InputError(f"image of {clean.shape[0]}×{clean.shape[1]} pixels; SSIM needs at least {WINDOW}×{WINDOW}")
+    _check_window(clean)
     x, y = clean.astype(np.float64), image.astype(np.float64)
     mean_x, mean_y = _blur(x), _blur(y)
     var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
@@ -161,6 +162,11 @@ def ssim(clean: np.ndarray, image: np.ndarray) -> float:
     c1, c2 = 0.01**2, 0.03**2
     values = (2 * mean_x * mean_y + c1) * (2 * cov + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
     return float(values.mean())
+
+
+def _check_window(image: np.ndarray) -> None:
+    if min(image.shape[:2]) < WINDOW:
+        raise InputError(f"image of {image.shape[0]}×{image.shape[1]} pixels; SSIM needs at least {WINDOW}×{WINDOW}")
 
 
 def _blur(x: np.ndarray) -> np.ndarray:
@@ -185,6 +191,8 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
         sources: list[tuple[str, Any]] = [
             (str(file.relative_to(folder)), file) for file in files_below(folder, ENDINGS)
         ]
+    elif not isinstance(images, Iterable):
+        raise UsageError(f"images={images!r}; expected a folder of clean images, or a list of files or arrays")
     else:
         sources = [(f"image {i}" if isinstance(s, np.ndarray) else str(s), s) for i, s in enumerate(images)]
     if not sources:
@@ -199,6 +207,7 @@ def _clean(name: str, source: Any, channels: int) -> np.ndarray:
         if channels_of(array) > channels:
             array = to_gray(array)
         check_image(array, channels)
+        _check_window(array)
         return to_tensor(array, channels)[0][0]
     except InputError as error:
         raise InputError(f"{name}: {error}") from error

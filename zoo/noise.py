@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from zoo.errors import UsageError
+from zoo.errors import InputError, UsageError
 
 Level = float | tuple[float, float]
 
@@ -221,6 +221,9 @@ def bayer_masks(height: int, width: int, top: int, left: int) -> np.ndarray:
     return np.stack([row & column, row != column, ~row & ~column], axis=-1)
 
 
+MOST_OF_JPEG = 65500  # pixels of a side
+
+
 @dataclass(frozen=True)
 class Jpeg(Noise):
     """The loss of JPEG at ``quality`` (with halved chroma). The image is clipped and rounded to 8 bits by it."""
@@ -230,6 +233,10 @@ class Jpeg(Noise):
     bounds = {"quality": (1, 100)}
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if max(image.shape[:2]) > MOST_OF_JPEG:
+            raise InputError(
+                f"JPEG of {image.shape[1]}×{image.shape[0]} pixels; it has at most {MOST_OF_JPEG} in a row"
+            )
         pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
@@ -319,8 +326,10 @@ def noise_from_name(name: str) -> Noise:
     """The noise that ``name`` stands for, such as ``gaussian:25`` or ``poisson:1-100+saltpepper:2``.
 
     Raises:
-        UsageError: The name does not follow the grammar, or a level is out of bounds.
+        UsageError: No name, one that does not follow the grammar, or a level that is out of bounds.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"noise={name!r}; expected a name, such as 'gaussian:25', or a Noise")
     parts = tuple(_part(part.strip()) for part in name.split("+"))
     return parts[0] if len(parts) == 1 else Mixture(parts)
 

@@ -9,13 +9,16 @@ picture of val/ in 8 bits it was worth 1.27 and 3.12 dB at sigma 25 and 50; on n
 15, and cost 0.03 at 50.
 """
 
-from train_entry import AS_PICTURES, FINE_TEXTURE, Recipe, from_gaussian, train_entry
+from train_entry import ALL_SIDES, AS_PICTURES, FINE_TEXTURE, Recipe, from_gaussian, train_entry
 
 COMMON = from_gaussian(3, minutes=16, learning_rate=2.5e-4, **FINE_TEXTURE)
 RECIPE = Recipe(
     name="resnet-gaussian-color-aware",
     noise="gaussian:0-55",
-    finish=({"minutes": 30, "learning_rate": 5e-4, "seed": 13, **AS_PICTURES},),
+    finish=(
+        {"minutes": 30, "learning_rate": 5e-4, "seed": 13, **AS_PICTURES},
+        {"minutes": 50, "learning_rate": 1e-3, "seed": 19, **ALL_SIDES, "noise": AS_PICTURES["noise"]},
+    ),
     **{**COMMON, "config": {**COMMON["config"], "takes_sigma": True}},
 )
 

@@ -14,7 +14,7 @@ eight pictures of val/, cut to odd sizes 0.67, 0.40, 0.36 and 0.37. The last (20
 at 10, 30 and 50 % there, 0.06, 0.06 and 0.07 cut to odd sizes; 0.05 less at 3 %, and 0.3 of 60 dB when clean.
 """
 
-from train_entry import DRAWINGS_ALL_SIDES, FINE_TEXTURE, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
+from train_entry import DRAWINGS_ALL_SIDES, FINE_TEXTURE, FRAMED, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
 
 RECIPE = other_noise(
     3,
@@ -32,6 +32,7 @@ RECIPE = other_noise(
         {"minutes": 38, "seed": 16, **WITH_DRAWINGS},
         {"minutes": 46, "seed": 17, **DRAWINGS_ALL_SIDES},
         {"minutes": 60, "seed": 18, **DRAWINGS_ALL_SIDES},
+        {"minutes": 50, "seed": 22, **FRAMED},
     ),
     config={"impulses": True},
 )

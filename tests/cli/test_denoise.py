@@ -306,3 +306,18 @@ def test_options_that_would_be_of_no_effect_are_refused_before_anything_is_made(
     result = zoo("denoise", gray_file.parent, "-o", tmp_path / "a" / "b", "--model", model, "--sigma", "25")
     assert (result.status, result.err.count("\n")) == (2, 1)
     assert not (tmp_path / "a").exists()
+
+
+def test_planes_are_denoised_and_alpha_is_not(zoo, blur, color, tmp_path):
+    model = blur(1)
+    alpha = np.arange(100 * 120, dtype=np.uint8).reshape(100, 120, 1)
+    image = np.concatenate([color, alpha], axis=-1)
+    Image.fromarray(image).save(tmp_path / "rgba.png")
+    tifffile.imwrite(tmp_path / "alpha.tif", image, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
+    tifffile.imwrite(tmp_path / "planes.tif", image, photometric="minisblack", planarconfig="contig", metadata=None)
+    for name, planes in (("rgba.png", 3), ("alpha.tif", 3), ("planes.tif", 4)):
+        result = zoo("denoise", tmp_path / name, "-o", tmp_path / f"out-{name}", "--model", model, "--planes")
+        assert result.status == 0, result.err
+        found = opened(tmp_path / f"out-{name}") if name.endswith("png") else tifffile.imread(tmp_path / f"out-{name}")
+        np.testing.assert_allclose(found[..., :planes], blurred(image)[..., :planes], atol=0.51)
+        np.testing.assert_array_equal(found[..., planes:], image[..., planes:])

@@ -108,8 +108,18 @@ def test_wrong_image_and_wrong_tile(toy: Toy) -> None:
     denoise = Denoiser(toy(), threads=1)
     with pytest.raises(InputError, match="colour image"):
         denoise(np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(UsageError, match="tile=0"):
-        denoise(np.zeros((4, 4), np.uint8), tile=0)
+    wrong: list[Any] = [0, np.array([8, 8]), "all"]
+    for tile in wrong:
+        with pytest.raises(UsageError, match="tile="):
+            denoise(np.zeros((4, 4), np.uint8), tile=tile)
+    with pytest.raises(InputError, match=r"masked.*\.filled"):
+        denoise(np.ma.masked_invalid(np.array([[0.5, np.nan]])))
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_is_an_array(toy: Toy) -> None:
+    denoise, image = Denoiser(toy(), threads=1), np.random.default_rng(1).random((20, 30))
+    np.testing.assert_array_equal(denoise(np.asmatrix(image)), denoise(image))
 
 
 @pytest.mark.parametrize(("channels", "planes"), [(1, 1), (1, 2), (3, 3), (3, 4)])
@@ -148,6 +158,10 @@ def test_the_result_goes_where_it_is_wanted(toy: Toy, tmp_path: Path) -> None:
     for wrong in (image, image[::-1], np.empty((90, 71), np.uint8), np.empty((90, 70)), [], frozen):
         with pytest.raises(UsageError, match="out "):
             denoise(image, out=wrong)
+    with pytest.raises(UsageError, match="shares memory"):
+        denoise(mapped, out=np.load(tmp_path / "in.npy", mmap_mode="r+"))  # the same file, by another map
+    both = np.stack([image, image], axis=-1)
+    np.testing.assert_array_equal(denoise(both[..., 0], out=both[..., 1]), denoise(image))  # between each other's
 
 
 def test_progress_is_told(toy: Toy) -> None:
@@ -175,6 +189,15 @@ def test_a_stream_is_fetched_as_it_is_needed(toy: Toy) -> None:
     assert next(broken).shape == (4, 4)
     with pytest.raises(InputError, match="NaN"):
         next(broken)
+
+    def one_buffer() -> Any:
+        buffer = np.empty((8, 9), np.uint8)
+        for i in range(6):
+            buffer[:] = i
+            yield buffer
+
+    found = [result.copy() for result in denoise.stream(one_buffer(), sigma=0, strength=0)]
+    np.testing.assert_array_equal([result[0, 0] for result in found], range(6))
 
 
 def test_an_empty_batch(toy: Toy) -> None:

@@ -159,6 +159,25 @@ def test_contrast_makes_a_quarter_of_the_patches_as_if_drawn():
     assert clean.min() == 0 and clean.max() == 1
 
 
+def test_a_frame_is_black_or_white_at_some_sides_of_a_quarter_of_the_patches():
+    gray = np.random.default_rng(0).uniform(0.3, 0.6, (64, 64)).astype(np.float32)
+    augmentation = Augment(flip=False, transpose=False, rescale=1, brightness=0, frame=3)
+    pipeline = batches(open_images([gray], 1), NOISE, batch=64, patch=16, seed=0, augmentation=augmentation)
+    patches = np.concatenate([clean for _, clean in first(pipeline, 16)])[..., 0]
+    framed = [patch for patch in patches if not 0.29 < patch.min() < patch.max() < 0.61]
+    assert len(framed) / len(patches) == pytest.approx(0.25 * 15 / 16, abs=0.05)
+    widths = set()
+    for patch in framed:
+        (value,) = set(np.unique(patch)) & {0.0, 1.0}  # one of them
+        frame = patch == value
+        rows, columns = frame.all(axis=1), frame.all(axis=0)
+        np.testing.assert_array_equal(frame, rows[:, None] | columns)
+        for lines in (rows, rows[::-1], columns, columns[::-1]):
+            widths.add(int(np.argmin(lines)))
+        assert not rows[3:-3].any() and not columns[3:-3].any()
+    assert widths == {0, 1, 2, 3}
+
+
 @pytest.mark.parametrize("takes_sigma", [False, True])
 def test_batches_are_trimmed_at_their_end_and_by_nothing_else(takes_sigma):
     images, sizes = open_images(pictures(), 3), set()
@@ -191,8 +210,9 @@ def test_pairs_and_neighbours_are_trimmed_alike():
 
 def test_no_more_is_trimmed_than_there_is():
     for wrong in (-1, 1.5):
-        with pytest.raises(UsageError, match="expected a whole number of rows"):
-            Augment(trim=wrong)
+        for name in ("trim", "frame"):
+            with pytest.raises(UsageError, match="expected a whole number of rows"):
+                Augment(**{name: wrong})
     images = open_images(pictures(), 3)
     with pytest.raises(UsageError, match="trim=16 of patches of 16 pixels; expected less"):
         batches(images, NOISE, batch=4, patch=16, seed=0, augmentation=Augment(trim=16))
@@ -202,6 +222,8 @@ def test_contrast_is_refused_where_it_would_change_the_noise_that_images_bring()
     images = open_images((pictures(), [picture // 2 for picture in pictures()]), 3)
     with pytest.raises(UsageError, match="contrast=2 would change the noise"):
         batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(contrast=2))
+    with pytest.raises(UsageError, match="frame=2 would change the noise"):
+        batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(frame=2))
 
 
 def test_augmentation_is_bounded():

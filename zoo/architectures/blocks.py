@@ -92,6 +92,8 @@ def image_output(
         raise UsageError(f"predicts={predicts!r}; expected 'clean' or 'noise'")
     if output not in ("identity", "sigmoid", "tanh"):
         raise UsageError(f"output={output!r}; expected 'identity', 'sigmoid' or 'tanh'")
+    if not slack >= 0:
+        raise UsageError(f"slack={slack!r}; expected a number from 0 on, such as 0.1")
     if predicts == "noise" and output != "identity":
         raise UsageError(f"output={output!r} with predicts='noise'; noise has no range: use output='identity'")
     if marks and predicts != "noise":

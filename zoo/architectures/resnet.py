@@ -182,6 +182,8 @@ def resnet(
         UsageError: An argument that does not fit.
     """
     check_sizes(channels, tuple(widths), min([*encoder_depths[1:], *decoder_depths], default=1))
+    if encoder_depths and encoder_depths[0] < 0:
+        raise UsageError(f"encoder_depths={tuple(encoder_depths)!r}; expected whole numbers from 0 on")
     if len(encoder_depths) != len(widths) or len(decoder_depths) != len(widths) - 1:
         raise UsageError(
             f"{len(widths)} widths with {len(encoder_depths)} encoder_depths and {len(decoder_depths)} decoder_depths; "

@@ -14,7 +14,8 @@ import numpy as np
 from zoo.errors import UsageError
 from zoo.inference.denoiser import Denoiser
 from zoo.inference.files import MAX_PIXELS
-from zoo.inference.images import channels_of, to_color, to_gray
+from zoo.inference.images import channels_of, strips, to_color, to_gray
+from zoo.inference.metadata import Metadata
 from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
 from zoo.inference.tiling import Progress, TileSize
 
@@ -76,7 +77,7 @@ def denoise_file(
                 model = choose(1 if planes else channels_of(image))
                 with _room(image) as result:
                     with turn:
-                        note = denoise_into(result, model, image, settings, progress)
+                        note = denoise_into(result, model, image, settings, _has_alpha(image, metadata), progress)
                     pixels += image.shape[0] * image.shape[1]
                     entries.extend([model.entry.name] * (model.entry.name not in entries))
                     notes.extend([note] * (bool(note) and note not in notes))
@@ -84,6 +85,12 @@ def denoise_file(
 
         write_picture(target, cleaned(), quality=settings.quality, big=big)
     return Report(pixels, tuple(entries), tuple(notes))
+
+
+def _has_alpha(image: np.ndarray, metadata: Metadata) -> bool:
+    if metadata.tiff is not None:
+        return metadata.tiff.extrasamples[-1:] in ((1,), (2,))  # a microscope's planes are of no such kind
+    return bool(metadata.format) and image.ndim == 3 and image.shape[2] in (2, 4)
 
 
 @contextmanager
@@ -97,21 +104,33 @@ def _room(image: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def denoise_into(
-    out: np.ndarray, model: Denoiser, image: np.ndarray, settings: Settings, progress: Progress | None = None
+    out: np.ndarray,
+    model: Denoiser,
+    image: np.ndarray,
+    settings: Settings,
+    has_alpha: bool,
+    progress: Progress | None = None,
 ) -> str:
-    """Fill ``out`` with the clean image; says what had to be done where the model has another colour."""
+    """Fill ``out`` with the clean image; says what had to be done where the model has another colour.
+
+    ``has_alpha`` says of an image of planes whether the last one is alpha; of others, their shape does.
+    """
     how: dict[str, Any] = {"sigma": settings.sigma, "strength": settings.strength, "tile": settings.tile}
 
     def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         return model(source, **how, out=into, progress=progress)
 
     planes = settings.planes and image.ndim == 3
-    channels = image.shape[2] if planes else channels_of(image)
+    channels = image.shape[2] - has_alpha if planes else channels_of(image)
     if channels == model.channels and not planes:
         clean(image, out)
         return ""
     if model.channels == 3 and not planes:
-        out[...] = to_gray(clean(to_color(image))).reshape(image.shape)
+        color = to_color(image)
+        with _room(color) as result:
+            clean(color, result)
+            for gray, strip in zip(strips(out), strips(result), strict=True):
+                gray[...] = to_gray(strip).reshape(gray.shape)
         return "the gray picture as a colour picture"
     if model.channels == 3:
         raise UsageError(f"{model.entry.name!r} is a colour model, and planes are gray; expected a gray model")

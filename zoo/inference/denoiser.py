@@ -86,6 +86,8 @@ class Denoiser:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_tile(tile)
         self._check_images(image)
+        if isinstance(image, np.matrix):  # whose parts are matrices again, of two dimensions
+            image = np.asarray(image)
         if sigma == "auto" and image.ndim == 4:  # each has a level of its own
             how: dict[str, Any] = {"sigma": sigma, "strength": strength, "tile": tile}
             return _stacked((self(single, **how) for single in image), image, out, progress)
@@ -132,10 +134,16 @@ class Denoiser:
             What a call raises, and what ``images`` raises, when its turn comes.
         """
         source, end = iter(images), object()
+
+        def fetch() -> object:
+            image = next(source, end)
+            # It may be a buffer that the source fills again; a memory map is not, and may be larger than the memory.
+            return image.copy() if isinstance(image, np.ndarray) and not isinstance(image, np.memmap) else image
+
         with ThreadPoolExecutor(1, "zoo-stream") as reader:
-            coming = reader.submit(next, source, end)
+            coming = reader.submit(fetch)
             while (image := coming.result()) is not end:
-                coming = reader.submit(next, source, end)
+                coming = reader.submit(fetch)
                 yield self(cast(np.ndarray, image), sigma=sigma, strength=strength, tile=tile)
 
     def _check_images(self, image: np.ndarray) -> None:
@@ -194,10 +202,21 @@ def _check_out(out: np.ndarray, image: np.ndarray) -> None:
     if not isinstance(out, np.ndarray) or (out.shape, out.dtype) != (image.shape, image.dtype):
         found = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise UsageError(f"out is {found}; expected {image.dtype} of shape {image.shape}, as the image is")
-    if np.may_share_memory(out, image):
+    if _share_memory(out, image):
         raise UsageError("out shares memory with the image, whose pixels are needed to the end; expected another array")
     if not out.flags.writeable:
         raise UsageError("out is read-only; expected an array that can be written")
+
+
+def _share_memory(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays have a byte in common; of memory maps of one file, who knows."""
+    files = [array.filename for array in (one, other) if isinstance(array, np.memmap)]
+    if len(files) == 2 and None not in files and os.path.samefile(*map(str, files)):
+        return True
+    try:
+        return np.shares_memory(one, other, max_work=10_000)
+    except np.exceptions.TooHardError:
+        return True
 
 
 def load(

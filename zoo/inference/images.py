@@ -41,6 +41,10 @@ def channels_of(array: np.ndarray) -> int:
     """
     if not isinstance(array, np.ndarray):
         raise InputError(f"image of type {type(array).__name__}; expected a numpy array")
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(
+            "masked image, whose masked pixels no model can leave out; expected all: fill them (.filled())"
+        )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
         raise InputError(
             f"image of shape {array.shape}; expected (H, W), or (H, W, C) with 1, 2 (gray, alpha), 3 or 4 (RGB, alpha) "
@@ -77,7 +81,7 @@ def check_image(array: np.ndarray, channels: int) -> None:
 
 def _check_floats(array: np.ndarray, channels: int) -> None:
     total = 0.0
-    for strip in _strips(array):
+    for strip in strips(array):
         low, high = float(strip.min()), float(strip.max())  # which show NaN as well as infinity
         if not (low >= -LARGEST and high <= LARGEST):
             raise InputError("image with NaN or infinite values; expected finite ones: replace them (numpy.nan_to_num)")
@@ -89,7 +93,7 @@ def _check_floats(array: np.ndarray, channels: int) -> None:
         raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, 1]: {how}")
 
 
-def _strips(array: np.ndarray) -> Iterator[np.ndarray]:
+def strips(array: np.ndarray) -> Iterator[np.ndarray]:
     """The rows of an image, some megapixels at a time."""
     step = max(1, STRIP_PIXELS // array.shape[1])
     for row in range(0, array.shape[0], step):
@@ -157,4 +161,6 @@ def to_color(array: np.ndarray) -> np.ndarray:
     if channels_of(array) == 3:
         return array
     planes = array if array.ndim == 3 else array[..., np.newaxis]
+    if planes.shape[2] == 1:
+        return np.broadcast_to(planes, (*array.shape[:2], 3))  # which takes no memory
     return planes[..., [0, 0, 0, *range(1, planes.shape[2])]]

@@ -61,7 +61,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Page:
 def _checked(path: Path, page: Page, planes: bool) -> Page:
     array = page[0]
     try:
-        if planes and array.ndim == 3 and array.shape[2] > 4:
+        if planes and array.ndim == 3:
             for i in range(array.shape[2]):
                 check_image(array[..., i], 1)
         else:

@@ -38,7 +38,7 @@ class Tile:
 
 def check_tile(tile: TileSize) -> None:
     """Refuse what is neither "auto", nor None, nor a positive whole number. Raises UsageError."""
-    if tile is None or tile == "auto":
+    if tile is None or (isinstance(tile, str) and tile == "auto"):
         return
     if isinstance(tile, bool) or not isinstance(tile, int | np.integer) or tile < 1:
         raise UsageError(f"tile={tile!r}; expected a size in pixels from 1 on, 'auto', or None for the whole image")

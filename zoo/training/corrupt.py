@@ -62,7 +62,7 @@ def as_noise(noise: str | Noise | keras.layers.Layer) -> Noise:
         if keras.backend.backend() != "tensorflow":
             raise UsageError(f"a layer as noise with the backend {keras.backend.backend()}; expected tensorflow")
         return LayerNoise(noise)
-    return noise_from_name(noise) if isinstance(noise, str) else noise
+    return noise if isinstance(noise, Noise) else noise_from_name(noise)
 
 
 @singledispatch

@@ -6,7 +6,7 @@ the sequence, and all randomness is stateless. So a run can be continued at any 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,9 @@ class Augment:
     # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
     # is black on white in places, and photographs seldom are.
     contrast: float = 1
+    # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as films
+    # and scans have them: pixels at an end that are lost look much the same.
+    frame: int = 0
     # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
     # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
     # size (XLA, JAX) compiles for all of them.
@@ -42,8 +45,9 @@ class Augment:
                 f"rescale={self.rescale!r}, brightness={self.brightness!r}, contrast={self.contrast!r}; expected "
                 "rescale in 1 to 4 (1 is none), brightness in 0 to 0.5 and contrast in 1 to 100 (1 is none)"
             )
-        if not isinstance(self.trim, int) or self.trim < 0:
-            raise UsageError(f"trim={self.trim!r}; expected a whole number of rows and columns, 0 for none")
+        for name, value in {"trim": self.trim, "frame": self.frame}.items():
+            if not isinstance(value, int) or value < 0:
+                raise UsageError(f"{name}={value!r}; expected a whole number of rows and columns, 0 for none")
 
     @classmethod
     def none(cls) -> Augment:
@@ -95,11 +99,11 @@ def batches(
             f"rescale={augmentation.rescale!r} of noisy images, whose neighbouring pixels would share their noise; "
             "expected 1"
         )
-    if augmentation.contrast > 1 and (images.paired or self_supervised):
-        raise UsageError(
-            f"contrast={augmentation.contrast!r} would change the noise too that the images bring; expected 1, or "
-            "clean images"
-        )
+    for name, none in {"contrast": 1, "frame": 0}.items():
+        if (value := getattr(augmentation, name)) != none and (images.paired or self_supervised):
+            raise UsageError(
+                f"{name}={value!r} would change the noise too that the images bring; expected {none}, or clean images"
+            )
     if augmentation.trim >= (seen := patch // 2 if self_supervised else patch):
         raise UsageError(f"trim={augmentation.trim!r} of patches of {seen} pixels; expected less")
     if (small := images.sizes[chosen].min()) < patch:
@@ -160,7 +164,9 @@ def batches(
 
 
 def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
-    """Flips, transposition, brightness and contrast, drawn once per call; patches float32 (n, p, p, c) in [0, 1]."""
+    """Flips, transposition, brightness, contrast and a frame, drawn once per call; patches float32 (n, p, p, c) in
+    [0, 1].
+    """
     coin = tf.random.stateless_uniform((6,), seed)
     if augmentation.flip:
         patches = tf.cond(coin[0] < 0.5, lambda: tf.reverse(patches, [1]), lambda: patches)
@@ -173,7 +179,23 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         factor = tf.where(coin[4] < 0.25, tf.pow(float(augmentation.contrast), coin[5]), 1.0)
         mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
         patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
+    if augmentation.frame:
+        patches = _framed(patches, augmentation.frame, tf.random.experimental.stateless_fold_in(seed, 1))
     return patches
+
+
+def _framed(patches: Any, most: int, seed: Any) -> Any:
+    """A black or white frame of up to ``most`` pixels around a quarter of the patches, wherever there is a side of it.
+
+    Each side is there or not, and thin more often than not: one row is the hardest to tell from lost pixels.
+    """
+    chance, wide = tf.random.stateless_uniform((6,), seed), tf.random.stateless_uniform((4,), seed + 1)
+    top, bottom, left, right = tf.unstack(tf.where(chance[:4] < 0.5, 1 + tf.floor(wide**2 * most), 0.0))
+    height, width = patches.shape[1:3]
+    rows, columns = tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32)
+    rows, columns = (rows < top) | (rows >= height - bottom), (columns < left) | (columns >= width - right)
+    frame = (rows[:, tf.newaxis] | columns)[..., tf.newaxis]
+    return tf.where((chance[4] < 0.25) & frame, tf.where(chance[5] < 0.5, 0.0, 1.0), patches)
 
 
 def trim(batch: Any, most: int, seed: Any) -> Any:
@@ -234,9 +256,12 @@ def some_noise(noise: Noise, clean: np.ndarray, seed: int, i: int) -> tuple[Nois
     return drawn, noisy
 
 
-def refuse_copying(noisy: np.ndarray, clean: np.ndarray, where: str) -> None:
-    """Refuse data whose input equals its target, as of (clean, clean) pairs or of noise at level 0."""
-    if np.array_equal(noisy, clean):
+def refuse_copying(pairs: Iterable[tuple[Any, Any]], where: str) -> None:
+    """Refuse data whose input equals its target in all of some batches, as of (clean, clean) pairs or noise at level 0.
+
+    Not for one of them: by chance, rare noise may leave a batch alone.
+    """
+    if all(np.array_equal(noisy, clean) for noisy, clean in pairs):
         raise UsageError(
             f"{where} input equals its target: the network would learn to copy, with a perfect score and no use; "
             "expected noisy input: give a noise above 0, or pairs of noisy and clean images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any
 
@@ -18,6 +19,10 @@ from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 from zoo.training.run import History, Run
 from zoo.training.sources import Source, open_images
+
+
+# Batches of which one must differ from its target.
+LOOKED_AT = 8
 
 
 def fit(
@@ -101,6 +106,13 @@ def fit(
             f"the model takes the noise level, and the noise is {noise and noise.name}; expected such as gaussian:0-55 "
             "or gaussian:0-55+bits:8"
         )
+    counts = {"batch": batch, "patch": patch, "validate_every": validate_every}
+    counts |= {"validation_images": validation_images, "validation_side": validation_side}
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise UsageError(f"{name}={value!r}; expected a whole number from 1 on")
+    if augment is not None and not isinstance(augment, Augment):
+        raise UsageError(f"augment={augment!r}; expected zoo.Augment(...), or None")
     devices = Devices(model)
     if batch % devices.replicas:
         raise UsageError(f"batch={batch} on {devices.replicas} devices; expected a multiple of {devices.replicas}")
@@ -124,7 +136,7 @@ def fit(
         numbers=held,
         self_supervised=self_supervised,
     )
-    refuse_copying(noisy, clean, "validation")
+    refuse_copying([(noisy, clean)], "validation")
 
     with devices.scope():
         model.compile(
@@ -150,8 +162,10 @@ def fit(
         numbers=numbers,
         self_supervised=self_supervised,
     )
-    first, target = next(iter(data))
-    refuse_copying(np.asarray(first[0] if takes_sigma else first), np.asarray(target), "training")
+    examples = iter(data)
+    first, target = next(examples)
+    some = itertools.chain([(first, target)], itertools.islice(examples, LOOKED_AT - 1))
+    refuse_copying(((inputs[0] if takes_sigma else inputs, clean) for inputs, clean in some), "training")
     guide = Guide(
         run,
         validation=([noisy, sigma] if takes_sigma else noisy, clean),

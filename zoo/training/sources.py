@@ -112,6 +112,8 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
         return ImageSet(_tfds(source, channels), channels, paired=False)
     if isinstance(source, str | os.PathLike):
         return ImageSet([(f,) for f in _files(Path(source))], channels, paired=False)
+    if not isinstance(source, Sequence | np.ndarray):
+        raise UsageError(f"images={source!r}; expected a folder, arrays, or a pair of either")
     if not len(source):
         raise InputError("no images: received an empty sequence; expected arrays (h, w) or (h, w, channels)")
     return ImageSet([_array(np.asarray(a), channels, beyond=not clean) for a in source], channels, paired=False)
