@@ -100,8 +100,8 @@ ODD_SIDES: dict[str, Any] = {"patch": 125}
 # times the pixels per second of batches of 2.
 ALL_SIDES: dict[str, Any] = {**FINE_TEXTURE, "batch": 8, "validate_every": 2000, "augment": {**SHRUNK_MORE, "trim": 3}}
 DRAWINGS_ALL_SIDES: dict[str, Any] = {**ALL_SIDES, "augment": {**SHRUNK_MORE, "contrast": 30, "trim": 3}}
-# And with black or white frames, which networks that have seen none take for lost pixels and fill in: of a clean picture
-# with a black row and column at its end, salt and pepper's left 35 dB there, and blocks' 7.
+# And with black or white frames, which networks that have seen none take for lost pixels and fill in: of a black row
+# and column at the end of a clean picture, salt and pepper's left 35 dB, and blocks' 7.
 FRAMED: dict[str, Any] = {**ALL_SIDES, "augment": {**DRAWINGS_ALL_SIDES["augment"], "frame": 12}}
 
 

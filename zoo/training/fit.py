@@ -20,7 +20,6 @@ from zoo.training.optimizers import Schedule, make_optimizer
 from zoo.training.run import History, Run
 from zoo.training.sources import Source, open_images
 
-
 # Batches of which one must differ from its target.
 LOOKED_AT = 8
 
