@@ -214,7 +214,7 @@ def _share_memory(one: np.ndarray, other: np.ndarray) -> bool:
     if len(files) == 2 and None not in files and os.path.samefile(*map(str, files)):
         return True
     try:
-        return np.shares_memory(one, other, max_work=10_000)
+        return np.shares_memory(one, other, max_work=10_000)  # pyright: ignore[reportArgumentType]
     except np.exceptions.TooHardError:
         return True
 

@@ -150,7 +150,7 @@ class TiffPages:
         return array
 
     def full_range(self, i: int, array: np.ndarray) -> np.ndarray:
-        """The pixels of page ``i``, white at 65535 where they have 9 to 15 bits: nothing else that is written has such."""
+        """The pixels of page ``i``, white at 65535 where they have 9 to 15 bits, which no picture is written with."""
         bits = self._pages[i].bitspersample
         if array.dtype != np.uint16 or not 8 < bits < 16:
             return array

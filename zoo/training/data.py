@@ -31,8 +31,8 @@ class Augment:
     # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
     # is black on white in places, and photographs seldom are.
     contrast: float = 1
-    # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as films
-    # and scans have them: pixels at an end that are lost look much the same.
+    # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as
+    # films and scans have them: pixels at an end that are lost look much the same.
     frame: int = 0
     # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
     # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
@@ -180,7 +180,7 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
         patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
     if augmentation.frame:
-        patches = _framed(patches, augmentation.frame, tf.random.experimental.stateless_fold_in(seed, 1))
+        patches = _framed(patches, augmentation.frame, seed + 1)
     return patches
 
 
