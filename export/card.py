@@ -21,9 +21,9 @@ KINDS = {
     "bits": "rounding, and cutting at black and white",
 }
 HOW = (
-    "Noise is added to the float image and not clipped, but where it says `bits`; images are taken whole; PSNR is over "
-    "the full frame of the clipped output (beside others, a picture that comes out unchanged counts as 100 dB), SSIM "
-    "with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
+    "Noise is added to the float image and not clipped, but where it says `bits` or `jpeg`; images are taken whole; "
+    "PSNR is over the full frame of the clipped output (beside others, a picture that comes out unchanged counts as "
+    "100 dB), SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
 )
 STRIP_FILE = "strip.webp"
 SCORE_COMMAND = "python scripts/score_entries.py"
@@ -116,7 +116,7 @@ def _int8(entry: Pretrained) -> str:
 def _training(entry: Pretrained) -> str:
     recipe = dict(entry.recipe)
     command = f"\n\n```\n{recipe.pop('command')}\n```" if "command" in recipe else ""
-    text = f"\n\n{recipe.pop('docstring').strip()}" if "docstring" in recipe else ""
+    text = f"\n\n{text}" if (text := recipe.pop("docstring", "").strip()) else ""
     facts = "\n".join(f"- {key.replace('_', ' ')}: {_value(value)}" for key, value in recipe.items())
     if not (text or command or facts):
         return "## Recipe\n\nNot stated."
@@ -150,11 +150,15 @@ def _limits(entry: Pretrained) -> str:
     limits = [
         f"Made for `{entry.noise}` (levels on the 0–255 scale where they are deviations). Beyond these levels, and "
         "on noise of another kind, it was not measured.",
-        "Noise that was resized, sharpened or smoothed afterwards (as phones and cameras do) is correlated over many "
-        "pixels, and is taken for detail: the noise of its training is "
-        + ("correlated over three pixels." if "bayer" in noise.kinds else "independent from pixel to pixel."),
         "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
     ]
+    if "blocks" not in noise.kinds:
+        limits.insert(
+            1,
+            "Noise that was resized, sharpened or smoothed afterwards (as phones and cameras do) is correlated over "
+            "many pixels, and is taken for detail: the noise of its training is "
+            + ("correlated over three pixels." if "bayer" in noise.kinds else "independent from pixel to pixel."),
+        )
     if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
         limits.append(
             "Strong texture as fine as noise, such as fabric in a picture that was made small, can be taken for noise "
@@ -221,9 +225,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -> s
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, *, inner: bool = False) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}={_value(item)}" for key, item in value.items())
+        text = ", ".join(f"{key}={_value(item, inner=True)}" for key, item in value.items())
+        return f"({text})" if inner else text
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(_value(item, inner=True) for item in value)}]"
     return f"{value:g}" if isinstance(value, float) else str(value)

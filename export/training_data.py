@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def training_data(
         for row in rows:
             if short := [column for column in COLUMNS if row[column] is None]:
                 raise InputError(f"{str(path)!r}: the row of {row['file']!r} has no {', '.join(short)}; expected all")
+            row["licence"] = re.sub(r"^CC (BY\S*) (\d)", r"CC-\1-\2", row["licence"])  # as SPDX spells it
         megapixels = sum(int(row["width"]) * int(row["height"]) for row in rows) / 1e6
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):

@@ -4,9 +4,10 @@
 
 DATA holds ``peers/*.onnx`` (default: $DENOISE_ZOO_DATA; without it, the entries alone). Each round runs every network
 once, in turn, so that whatever else the machine does falls on all of them, and so does a product of large matrices,
-whose rate is what the machine can do in single precision; the figures are medians of the rounds. Compare only within
-one run. With DATA, the classical methods of baselines.py are timed as well, at the settings that they got there, and
-the README's table and picture (benchmark.png) are made. Quality is that of the entries' scores and of baselines.json.
+whose rate is a measure of the machine (wide convolutions exceed it); the figures are medians of the rounds. Compare
+only within one run. With DATA, the classical methods of baselines.py are timed as well, at the settings that they got
+there, and the README's table and picture (benchmark.png) are made. Quality is that of the entries' scores and of
+baselines.json.
 """
 
 from __future__ import annotations
@@ -291,7 +292,8 @@ def main() -> int:
         widest = next((f" ({label})" for flag, label in VECTORS.items() if flag in flags), "")
         note = (
             f"{name}{widest}, ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, "
-            f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn; "
+            f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn "
+            "(classical methods: one run each, on as many threads as they take by themselves); "
             f"a product of matrices of {MATRIX}×{MATRIX}: "
             f"{2 * product.rate / 1e9:.0f} GFLOP/s. PSNR at σ = 25. Measured by "
             "`python scripts/benchmark.py`, which writes these tables; compare times within them only."

@@ -168,7 +168,12 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
     kept[section] = [line for line in kept.get(section, []) if line["case"] not in new] + rows
     with file_beside(KEPT) as temporary:
         temporary.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    tables = [
+    write_between(readme, "fine-tuning", tables(kept))
+
+
+def tables(kept: dict[str, list[dict[str, Any]]]) -> str:
+    """The README's tables of what was kept, and how it was measured."""
+    made = [
         table(
             list(lines[0]),
             [[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in line.values()] for line in lines],
@@ -186,7 +191,7 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
         "scripts/benchmark_finetune.py`, the second table by `scripts/kill_finetune.py` and "
         "`scripts/finetune_odd_data.py`, which write them here."
     )
-    write_between(readme, "fine-tuning", "\n\n".join([*tables, note]))
+    return "\n\n".join([*made, note])
 
 
 def main() -> int:

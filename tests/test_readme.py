@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+import zoo
+from export.card import summary
 from zoo.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -112,12 +115,27 @@ def test_files_that_are_named_exist():
         assert any((folder / name).is_file() for folder in folders), name
 
 
-def test_scores_stand_between_their_markers():
-    table = README.split("<!-- scores -->")[1].split("<!-- /scores -->")[0]
-    shipped = [folder.parent.name for folder in (ROOT / "pretrained").glob("*/entry.json")]
-    assert shipped
-    for name in shipped:
-        assert name in table
+def between(mark: str) -> str:
+    return README.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0].strip()
+
+
+def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch):
+    """Neither typed nor left behind: of the entries' files, and of what was measured of others."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import baselines  # pyright: ignore[reportMissingImports]
+    import benchmark  # pyright: ignore[reportMissingImports]
+    import benchmark_finetune  # pyright: ignore[reportMissingImports]
+
+    entries = [zoo.describe(name) for name in zoo.list_pretrained()]
+    assert entries and between("scores") == summary(entries)
+    assert between("other noises") == baselines.summary(json.loads(baselines.KEPT.read_text(encoding="utf-8")))
+    gains = json.loads(benchmark_finetune.KEPT.read_text(encoding="utf-8"))
+    assert between("fine-tuning") == benchmark_finetune.tables(gains)
+    known = benchmark.known_quality()
+    quality = {name: f"{known[name, folder]:.2f}" for name, folder in known if folder in ("BSD68", "CBSD68")}
+    rows = [line.split(" | ") for line in between("benchmark").splitlines() if " | " in line]
+    told = {row[0].strip("|` "): row[5] for row in rows if row[0].strip("|` -") and row[5][0].isdigit()}
+    assert len(told) > 20 and told.items() <= quality.items()
 
 
 def test_the_versions_are_those_of_the_constraints() -> None:

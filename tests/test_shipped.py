@@ -9,6 +9,7 @@ from skimage import data
 
 import zoo
 from export import check_parity
+from export.card import card
 from zoo.noise import Gaussian, noise_from_name
 
 NAMES = zoo.list_pretrained()
@@ -36,6 +37,12 @@ def test_keras_and_onnx_runtime_agree(name):
     assert parity.max_abs <= 1e-5
     # A model that does nothing would agree easily; one for pixels that are lost hardly touches Gaussian noise.
     assert parity.change_rms > (0.01 if zoo.describe(name).noise.startswith(("gaussian", "poisson")) else 1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_is_what_is_written_of_it_today(name):
+    entry = zoo.describe(name)
+    assert (entry.folder / "card.md").read_text(encoding="utf-8") == card(entry)
 
 
 @pytest.mark.parametrize("name", NAMES)
