@@ -46,6 +46,34 @@ def test_names_that_are_no_text(zoo, gray_file, tmp_path):
     assert "<b>caf?.png</b>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+def test_one_broken_picture_does_not_hide_the_others(zoo, gray_file, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder / "sub").mkdir(parents=True)
+        for name in ("one.png", "two.png", "sub/one.png"):
+            (tmp_path / folder / name).write_bytes(gray_file.read_bytes())
+    (tmp_path / "b" / "two.png").write_bytes(b"nothing")
+    result = zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html")
+    assert result.status == 1
+    assert result.err.splitlines()[0].startswith("zoo: error: ") and "two.png" in result.err.splitlines()[0]
+    assert result.err.splitlines()[1].endswith(f"2 before and after -> {tmp_path / 'page.html'}, 1 failed")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert [f"<b>{name}</b>" in page for name in ("one.png", "sub/one.png", "two.png")] == [True, True, False]
+    for name in ("one.png", "sub/one.png"):
+        (tmp_path / "b" / name).write_bytes(b"nothing")
+    (tmp_path / "page.html").unlink()
+    assert zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html").status == 1
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_picture_that_stands_on_its_side_as_an_array(zoo, blur, color, tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(color).save(tmp_path / "in.jpg", exif=exif)
+    zoo("denoise", tmp_path / "in.jpg", "-o", tmp_path / "out.npy", "--model", blur(3))
+    assert np.load(tmp_path / "out.npy").shape == (120, 100, 3)
+    assert zoo("compare", tmp_path / "in.jpg", tmp_path / "out.npy", "-o", tmp_path / "sheet.png").status == 0
+
+
 def test_what_cannot_be_compared(zoo, gray_file, color_file, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "a").mkdir()

@@ -437,6 +437,19 @@ def test_what_a_format_is_too_small_for_is_told_before_the_work(tmp_path: Path) 
     write_image(tmp_path / "out.jpg", np.zeros((65500, 1), np.uint8))
 
 
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 3)])
+def test_what_has_no_place_for_an_orientation_is_turned_upright(orientation: int, shape: tuple[int, ...]) -> None:
+    from PIL import ImageOps
+
+    image, exif = random_image(shape, "uint8"), Image.Exif()
+    exif[274] = orientation
+    wanted = Image.fromarray(image)
+    wanted.info["exif"] = exif.tobytes()
+    found = files.upright(image, Metadata("JPEG", exif=exif.tobytes()))
+    np.testing.assert_array_equal(found, np.asarray(ImageOps.exif_transpose(wanted)))
+
+
 def test_a_density_that_jpeg_has_no_room_for_is_left_out(tmp_path: Path) -> None:
     image = np.zeros((8, 9), np.uint8)
     for density, kept in ((300.0, (300, 300)), (101600.0, None)):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.options import whole_number
 from zoo.cli.say import say, with_progress
 from zoo.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from zoo.inference.compare import Pair
 
 PAGES = (".html", ".htm")
 MOST_PIXELS = 16383  # of a side, in WebP
@@ -44,20 +48,30 @@ def run(args: argparse.Namespace) -> int:
     from zoo.inference.files import check_writable, write_image
     from zoo.inference.pictures import refuse_overwriting
 
-    pairs = _pairs(args.before, args.after)
+    pairs, failed = _pairs(args.before, args.after), 0
     refuse_overwriting([path for pair in pairs for path in pair], args.output)
     if args.output.suffix.lower() in PAGES:
+
+        def read() -> Iterator[Pair]:
+            nonlocal failed
+            for before, after in with_progress(pairs, "reading", len(pairs)):
+                try:
+                    yield read_pair(before, after, name=str(after.relative_to(args.after)) if len(pairs) > 1 else "")
+                except InputError as error:  # the others are shown
+                    if (failed := failed + 1) == len(pairs):
+                        raise
+                    say(f"zoo: error: {' '.join(str(error).split())}")
+
         with file_beside(args.output) as temporary:
-            read = (read_pair(*pair) for pair in pairs)
-            page = compare_page(with_progress(read, "reading", len(pairs)), side=args.side)
+            page = compare_page(read(), side=args.side)
             temporary.write_text(page, encoding="utf-8", errors="replace")  # names that are no text
     elif len(pairs) > 1:
         raise UsageError(f"{len(pairs)} pairs with output {str(args.output)!r}; expected a name in .html")
     else:
         check_writable(args.output)
         write_image(args.output, np.asarray(compare_sheet(read_pair(*pairs[0]))))
-    say(f"{len(pairs)} before and after -> {args.output}")
-    return 0
+    say(f"{len(pairs) - failed} before and after -> {args.output}" + (f", {failed} failed" if failed else ""))
+    return 1 if failed else 0
 
 
 def _pairs(before: Path, after: Path) -> list[tuple[Path, Path]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from string import Template
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from zoo.errors import InputError
+from zoo.inference.files import upright
 from zoo.inference.images import channels_of, to_color
 from zoo.inference.pictures import fitting, read_picture
 
@@ -35,8 +36,8 @@ class Pair:
     after: Image.Image
 
 
-def read_pair(before: Path, after: Path) -> Pair:
-    """Two picture files of one size and orientation.
+def read_pair(before: Path, after: Path, *, name: str = "") -> Pair:
+    """Two picture files of one size and orientation; ``name`` is that of the second file by default.
 
     Raises:
         InputError: A file that cannot be read, or sizes that differ.
@@ -47,19 +48,14 @@ def read_pair(before: Path, after: Path) -> Pair:
         raise InputError(
             f"{str(before)!r} has {one} pixels and {str(after)!r} {other}; expected the same picture before and after"
         )
-    return Pair(after.name, *images)
+    return Pair(name or after.name, *images)
 
 
 def _upright(path: Path) -> Image.Image:
-    array, metadata = read_picture(path)
-    array = fitting(Path("x.png"), array)
+    array = fitting(Path("x.png"), upright(*read_picture(path)))
     if array.dtype == np.uint16:
         array = (array // 257).astype(np.uint8)
-    image = Image.fromarray(to_color(array)[..., :3] if channels_of(array) == 1 else array[..., :3])
-    if metadata.exif:
-        image.info["exif"] = metadata.exif
-        image = ImageOps.exif_transpose(image)
-    return image
+    return Image.fromarray(to_color(array)[..., :3] if channels_of(array) == 1 else array[..., :3])
 
 
 def details(image: Image.Image, *, side: int = DETAIL_SIDE) -> list[tuple[int, int]]:

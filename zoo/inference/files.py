@@ -1,6 +1,6 @@
 """Image files ↔ arrays: the one place that knows of formats, ICC profiles and EXIF. Pillow, tiff.py and png.py.
 
-Pixels lie in an array as in the file: an orientation is left to the tag that says it.
+Pixels lie in an array as in the file: an orientation is left to the tag that says it, where there is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, MissingExtraError, ZooError, one_line
@@ -84,6 +84,7 @@ DEEP_MODES = ("CMYK", "YCbCr", "LAB")
 CONVERSIONS |= dict.fromkeys(("P", "RGBX", "HSV", *DEEP_MODES), "RGB")
 # What JPEG has room for, in bytes, in each of its segments.
 MOST_OF_JPEG = 65533
+ORIENTATION = 274  # EXIF's tag
 EXIF_HEADER = b"Exif\x00\x00"
 ASSOCIATED = 1  # of TIFF's extrasamples: alpha that is multiplied into the colours
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
@@ -437,13 +438,22 @@ def _write_one(path: Path, file_format: Format, array: np.ndarray, metadata: Met
     if (array.dtype.name, array.shape[2] if array.ndim == 3 else 1) in DEEP:
         png.write_deep(path, array, options)
         return
-    image = Image.fromarray(array)
-    if metadata.exif and "exif" not in file_format.metadata:
-        image.info["exif"] = metadata.exif
-        image = ImageOps.exif_transpose(image)
-        image.info.clear()
+    image = Image.fromarray(array if "exif" in file_format.metadata else upright(array, metadata))
     with _Told(io.FileIO(path, "wb")) as file:
         image.save(file, format=file_format.name, **options)
+
+
+def upright(array: np.ndarray, metadata: Metadata) -> np.ndarray:
+    """The pixels turned as the orientation in their EXIF says, for what has no place for it."""
+    exif = Image.Exif()
+    if metadata.exif:
+        exif.load(metadata.exif)
+    orientation = exif.get(ORIENTATION, 1)
+    if orientation not in range(2, 9):
+        return array
+    turned = array.swapaxes(0, 1) if orientation >= 5 else array
+    down, right = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
+    return np.ascontiguousarray(turned[::down, ::right])
 
 
 class _Told(io.BufferedWriter):
