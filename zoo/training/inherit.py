@@ -28,7 +28,8 @@ def inherit(model: keras.Model, source: keras.Model) -> None:
     zero; further residual blocks begin as their shortcuts, as they were built.
 
     Raises:
-        UsageError: ``source`` is not a smaller model of the same architecture with the same options.
+        UsageError: ``source`` is not a smaller model of the same architecture. Options that change no weight, such as
+            the activation, must be the same too: nobody looks at them here.
     """
     values = {w.path: keras.ops.convert_to_numpy(w) for w in source.weights}
     missing = values.keys() - {w.path for w in model.weights}
