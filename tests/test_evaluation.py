@@ -319,3 +319,17 @@ def test_a_peer_reaches_its_published_figure() -> None:
     """FFDNet on Set12 at sigma 25: 30.43 dB (Zhang et al. 2018, table II)."""
     score = evaluate(PEERS / "ffdnet_gray.onnx", PEERS.parent / "test" / "Set12", "gaussian:25")
     assert score.psnr == pytest.approx(30.43, abs=0.05)
+
+
+def test_values_of_another_kind_are_told(tmp_path: Path) -> None:
+    image = np.zeros((16, 16), np.uint8)
+    wrong: list[tuple[Any, Any, Any, str]] = [
+        ([image], 25, 0, "noise=25; expected a name"),
+        ([image], "gaussian:25", -1, "seed=-1"),
+        (5, "gaussian:25", 0, "images=5; expected a folder"),
+    ]
+    for images, noise, seed, message in wrong:
+        with pytest.raises(UsageError, match=message):
+            evaluate("resnet-gaussian-gray-tiny", images, noise, seed)
+    with pytest.raises(InputError, match="image 1: image of 5×16 pixels; SSIM"):
+        evaluate("resnet-gaussian-gray-tiny", [image, image[:5]], "gaussian:25")

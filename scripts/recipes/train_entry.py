@@ -217,7 +217,7 @@ def train_entry(recipe: Recipe) -> None:
             "start": recipe.start,
             "steps": sum(run["step"] for run in spent),
             "minutes": round(sum(run["minutes"] for run in spent), 1),
-            "validation_psnr": spent[-1]["best_psnr"],
+            **({} if shares else {"validation_psnr": spent[-1]["best_psnr"]}),  # nobody validated a mean
             "docstring": recipe.notes,
         },
         storage="float16",
