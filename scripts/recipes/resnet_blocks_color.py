@@ -10,7 +10,7 @@ last has ``impulses``, and sees sides of all kinds: 6,347 steps of batches of 8,
 and 0.16 dB at 3, 10 and 25 %, cut to odd sizes 0.18, 0.19 and 0.21.
 """
 
-from train_entry import DRAWINGS_ALL_SIDES, ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
+from train_entry import DRAWINGS_ALL_SIDES, FRAMED, ODD_SIDES, TEXTURE, WITH_DRAWINGS, other_noise, train_entry
 
 RECIPE = other_noise(
     3,
@@ -22,6 +22,7 @@ RECIPE = other_noise(
         {"minutes": 30, "seed": 10, **WITH_DRAWINGS},
         {"minutes": None, "steps": 20_000, "seed": 11, **WITH_DRAWINGS, **ODD_SIDES},
         {"minutes": 20, "seed": 12, **DRAWINGS_ALL_SIDES},
+        {"minutes": 15, "learning_rate": 7e-4, "seed": 23, **FRAMED},
     ),
     config={"impulses": True},
 )
