@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -171,9 +172,10 @@ def _limits(entry: Pretrained) -> str:
     if "jpeg" not in noise.kinds:
         limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")
     if {"saltpepper", "blocks"} & set(noise.kinds):
+        framed = '"frame": ' in json.dumps(entry.recipe)  # some of its training's patches were
         limits.append(
-            "What is pure black or white without being lost may be filled in too: single pixels, thin lines, such as "
-            "the black row or column at the edge of most pictures of Kodak24."
+            "What is pure black or white without being lost may be filled in too: single pixels, thin lines"
+            + ("." if framed else ", such as the black row or column at the edge of most pictures of Kodak24.")
         )
     if entry.config.get("impulses"):
         limits.append(
