@@ -91,9 +91,7 @@ def test_the_average_of_the_weights_is_what_is_kept(short_rounds, tmp_path):
 SCRIPT = """
     import sys, numpy as np, keras, zoo
     from skimage import data
-    from zoo.training.data import batches, hold_out
-from zoo.training.guide import Guide
-from zoo.training.sources import open_images
+    from zoo.training.guide import Guide
     Guide.ROUND = 10
     keras.utils.set_random_seed(0)
     model = zoo.build("resnet", widths=(8, 12), encoder_depths=(1, 1), decoder_depths=(1,))
@@ -157,9 +155,7 @@ def test_a_budget_of_time_is_kept_and_the_schedule_follows_the_clock(short_round
 SCHEDULED = """
     import sys, keras, zoo
     from skimage import data
-    from zoo.training.data import batches, hold_out
-from zoo.training.guide import Guide
-from zoo.training.sources import open_images
+    from zoo.training.guide import Guide
 
     class Listening(Guide):
         def on_train_batch_begin(self, batch, logs=None):
@@ -357,9 +353,7 @@ def test_mixed_precision_keeps_the_image_exact(short_rounds):
 BACKEND = """
     import sys, keras, zoo
     from skimage import data
-    from zoo.training.data import batches, hold_out
-from zoo.training.guide import Guide
-from zoo.training.sources import open_images
+    from zoo.training.guide import Guide
     Guide.ROUND = 1
     assert keras.backend.backend() == "jax"
     model = zoo.build("resnet", widths=(4, 4), encoder_depths=(1, 1), decoder_depths=(1,))
