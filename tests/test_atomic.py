@@ -56,6 +56,25 @@ def test_folder_comes_back_if_the_new_one_cannot_be_put_in_place(tmp_path: Path)
     assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["entry"]
 
 
+def test_interrupted_between_old_and_new_the_old_folder_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, rename, calls = tmp_path / "entry", Path.rename, []
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def interrupted(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), folder_beside(path, foreign=lambda _: []):
+        pass
+    assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["entry"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_no_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -55,17 +55,17 @@ def folder_beside(path: str | os.PathLike[str], *, foreign: Callable[[Path], Seq
         yield temporary
         # Not in one step, which few systems know: killed between these two lines, the old one has that other name, and
         # nobody sweeps it away.
-        if path.exists():
-            path.rename(old)
         try:
+            if path.exists():
+                path.rename(old)
             temporary.rename(path)
-        except OSError:
-            if old.exists():
+        finally:
+            if old.exists() and not path.exists():
                 old.rename(path)
-            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def check_parent(path: Path) -> None:

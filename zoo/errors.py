@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class ZooError(Exception):
     """A failed job. The message is one line: what was received, what was expected, how to mend it."""
@@ -46,3 +48,8 @@ class ParityError(ZooError):
 def one_line(error: BaseException) -> str:
     """What an error of a library says, in one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def damaged(path: Path, error: BaseException) -> InputError:
+    """What to say of a file that could not be decoded."""
+    return InputError(f"{str(path)!r} cannot be read ({one_line(error)}); is the file whole?")

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoo.errors import MissingExtraError
+from zoo.inference import compare
+
 
 def test_a_sheet(zoo, gray_file, tmp_path):
     Image.fromarray(np.asarray(Image.open(gray_file)) // 2).save(tmp_path / "after.png")
@@ -46,7 +49,18 @@ def test_names_that_are_no_text(zoo, gray_file, tmp_path):
     assert "<b>caf?.png</b>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_one_broken_picture_does_not_hide_the_others(zoo, gray_file, tmp_path):
+def failing_for(broken, error):
+    read = compare.read_picture
+
+    def reading(path, **options):
+        if path == broken:
+            raise error
+        return read(path, **options)
+
+    return reading
+
+
+def test_one_broken_picture_does_not_hide_the_others(zoo, gray_file, tmp_path, monkeypatch):
     for folder in ("a", "b"):
         (tmp_path / folder / "sub").mkdir(parents=True)
         for name in ("one.png", "two.png", "sub/one.png"):
@@ -58,6 +72,11 @@ def test_one_broken_picture_does_not_hide_the_others(zoo, gray_file, tmp_path):
     assert result.err.splitlines()[1].endswith(f"2 before and after -> {tmp_path / 'page.html'}, 1 failed")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert [f"<b>{name}</b>" in page for name in ("one.png", "sub/one.png", "two.png")] == [True, True, False]
+    lacking = MissingExtraError("a picture", "codecs")  # which is not at hand for that one
+    monkeypatch.setattr(compare, "read_picture", failing_for(tmp_path / "b" / "one.png", lacking))
+    assert zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html").status == 1
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert [f"<b>{name}</b>" in page for name in ("one.png", "sub/one.png", "two.png")] == [False, True, False]
     for name in ("one.png", "sub/one.png"):
         (tmp_path / "b" / name).write_bytes(b"nothing")
     (tmp_path / "page.html").unlink()

@@ -191,7 +191,14 @@ def test_a_folder_is_mirrored_and_what_is_done_is_skipped(zoo, blur, gray_file, 
     assert "2 done, 0 skipped" in zoo("denoise", photos, "-o", out, "--model", model, "--strength", "0.5").err
     (out / "a.png").unlink()
     assert "1 done, 1 skipped" in zoo("denoise", photos, "-o", out, "--model", model, "--strength", "0.5").err
+    retouched = max(out.rglob("*.*g"))
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(retouched)
+    mine = retouched.read_bytes()
+    told = zoo("denoise", photos, "-o", out, "--model", model, "--strength", "0.5").err.splitlines()
+    assert told[0].startswith(f"left as it is: {retouched}, changed since") and "0 done, 2 skipped" in told[-1]
+    assert retouched.read_bytes() == mine
     assert "2 done, 0 skipped" in zoo("denoise", photos, "-o", out, "--model", model, "--again").err
+    assert retouched.read_bytes() != mine
 
 
 def test_a_failed_picture_is_reported_and_the_rest_done(zoo, blur, gray, tmp_path):

@@ -446,7 +446,7 @@ def test_what_has_no_place_for_an_orientation_is_turned_upright(orientation: int
     exif[274] = orientation
     wanted = Image.fromarray(image)
     wanted.info["exif"] = exif.tobytes()
-    found = files.upright(image, Metadata("JPEG", exif=exif.tobytes()))
+    found = files.as_seen(image, Metadata("JPEG", exif=exif.tobytes()))
     np.testing.assert_array_equal(found, np.asarray(ImageOps.exif_transpose(wanted)))
 
 

@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from zoo.errors import InputError, UsageError
+from zoo.inference import folder
 from zoo.inference.denoise_file import Settings
 from zoo.inference.denoiser import Denoiser
 from zoo.inference.folder import JOURNAL, Denoisers, Journal, Task, denoise_all, plan, prepare, way
@@ -69,8 +71,18 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert len(plan([given], spelled)) == 3
     assert len(plan(["a/clean/*.png"], "a/again")) == 2
     # Nor are those of an earlier job, unless one asks for them.
-    (inside / JOURNAL).touch()
+    journal = Journal(inside, "way")
+    for result in sorted(inside.glob("*.png")):
+        note(journal, Task(first, result))
+    journal.forget([Task(first, inside / "000.png")])
     assert len(plan(["a"], "a/again")) == len(plan(["a/**/*.png"], "a/again")) == 3
+    # A picture of one's own may lie beside them.
+    make_pictures(inside / "more", 1)
+    assert len(plan(["a"], "a/again")) == len(plan(["a/**/*.png"], "a/again")) == 4
+    shutil.rmtree(inside / "more")
+    shutil.copytree(inside, "b/clean")
+    with pytest.raises(InputError, match="no pictures in 'b' but results of earlier jobs"):
+        plan(["b"], "out")
     assert len(plan(["a/clean"], "out")) == len(plan(["a/clean/*"], "out", ending=".png")) == 2
 
 
@@ -140,10 +152,11 @@ def test_the_journal_knows_sources_and_ways(tmp_path: Path) -> None:
     shutil.copy2(source, other)
     assert not Journal(tmp_path / "out", "one way").done(Task(other, task.target))
     stamp = task.target.stat().st_mtime_ns
-    os.utime(task.target, ns=(stamp + 1, stamp + 1))  # by another hand, or another job that was killed then
-    assert not Journal(tmp_path / "out", "one way").done(task)
+    os.utime(task.target, ns=(stamp + 1, stamp + 1))  # somebody's retouching, or a copy
+    assert Journal(tmp_path / "out", "one way").done(task) == "changed"
+    assert not Journal(tmp_path / "out", "another way").done(task)
     os.utime(task.target, ns=(stamp, stamp))
-    assert Journal(tmp_path / "out", "one way").done(task)
+    assert Journal(tmp_path / "out", "one way").done(task) == "as it was"
     os.utime(source, ns=(1, 1))
     assert not Journal(tmp_path / "out", "one way").done(task)
     task.target.unlink()
@@ -158,8 +171,8 @@ def test_the_journal_forgets_what_is_made_again_and_nothing_else(tmp_path: Path)
         note(journal, task)
     journal = Journal(tmp_path / "out", "way")
     journal.forget(tasks[1:2])
-    assert [journal.done(task) for task in tasks] == [True, False, True]
-    assert [Journal(tmp_path / "out", "way").done(task) for task in tasks] == [True, False, True]
+    for known in (journal, Journal(tmp_path / "out", "way")):
+        assert [bool(known.done(task)) for task in tasks] == [True, False, True]
 
 
 def test_a_picture_that_changes_while_it_is_denoised_is_made_again(
@@ -198,6 +211,31 @@ def test_who_stops_does_not_wait_for_the_picture_in_the_model(toy: Toy, tmp_path
     assert entered.wait(60)
     outcomes.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert os.listdir(tmp_path / "out") == []
+
+
+def test_pictures_that_wait_for_the_model_are_not_computed_for_who_stops(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [Task(source, tmp_path / "out" / source.name) for source in make_pictures(tmp_path / "in", 4)]
+    prepare(tasks)
+    entered, computed = threading.Event(), []
+    real = folder.denoise_file
+
+    class Noted(Denoiser):
+        def __call__(self, image: Any, **how: Any) -> np.ndarray:
+            computed.append(image)
+            entered.set()
+            time.sleep(0.5)
+            return super().__call__(image, **how)
+
+    denoiser = Noted(toy())
+    monkeypatch.setattr(folder, "denoise_file", lambda s, t, _, *a, **k: real(s, t, lambda _: denoiser, *a, **k))
+    tasks[0].source.write_bytes(b"")
+    outcomes = denoise_all(tasks, Denoisers(str(toy().folder)), Settings())
+    assert next(outcomes).error is not None
+    assert entered.wait(60)
+    outcomes.close()  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(computed) == 1 and os.listdir(tmp_path / "out") == []
 
 
 def test_ways_differ_where_pixels_do(toy: Toy) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from PIL import Image, ImageCms
 
 from zoo.errors import InputError, MissingExtraError
 from zoo.inference import tiff
-from zoo.inference.files import open_pages, read_image, write_pages
+from zoo.inference.compare import read_pair
+from zoo.inference.files import as_seen, open_pages, read_image, write_pages
 from zoo.inference.metadata import Metadata
+from zoo.inference.pictures import read_picture, write_picture
 
 WHITE = {"uint8": 255, "uint16": 65535}
 
@@ -273,6 +276,51 @@ def test_what_pillow_knows_better(tmp_path: Path, mode: str) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "out.tif")[0], wanted)
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "CMYK"])
+@pytest.mark.parametrize("ending", [".tif", ".png", ".npy"])
+def test_what_pillow_decodes_is_turned_once(tmp_path: Path, mode: str, ending: str) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    made = Image.fromarray(random_image((8, 9, 3), "uint8")).convert(mode)
+    made.save(tmp_path / "in.tif", exif=exif, dpi=(300, 200))
+    wanted = np.rot90(np.asarray(made.convert("L" if mode == "1" else "RGB")), -1)
+    page = read_image(tmp_path / "in.tif")
+    assert page[1].dpi == (200, 300)
+    write_picture(tmp_path / f"out{ending}", [page])
+    array, metadata = read_picture(tmp_path / f"out{ending}")
+    found = as_seen(array, metadata)
+    np.testing.assert_allclose(found, wanted / 255 if ending == ".npy" else wanted, rtol=1e-6)
+
+
+def retyped(path: Path, **values: tuple[int, str, float]) -> None:
+    """Give tags of a file another type and value in their place: (code of the type, letter of struct, value)."""
+    names = {"across": 282, "down": 283, "unit": 296}
+    with tifffile.TiffFile(path) as file:
+        places = {name: file.pages.first.tags[names[name]].offset for name in values}
+    content = bytearray(path.read_bytes())
+    for name, (kind, letter, value) in values.items():
+        packed = struct.pack("<HI", kind, 1) + struct.pack(f"<{letter}", value).ljust(4, b"\0")
+        content[places[name] + 2 : places[name] + 12] = packed
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("unit", [0, 1, 2, 3, 6, 9])
+@pytest.mark.parametrize("kind", [None, (3, "H"), (4, "I"), (11, "f")])
+def test_odd_resolutions(tmp_path: Path, unit: int, kind: tuple[int, str] | None) -> None:
+    """Plain numbers in place of ratios, and units that nobody knows."""
+    image = random_image((8, 9), "uint8")
+    tifffile.imwrite(tmp_path / "in.tif", image, resolution=(300, 300), resolutionunit=2, metadata=None)
+    plain = {} if kind is None else {"across": (*kind, 300), "down": (*kind, 300)}
+    retyped(tmp_path / "in.tif", unit=(3, "H", unit), **plain)
+    (array,) = copy(tmp_path / "in.tif", tmp_path / "out.tif")
+    np.testing.assert_array_equal(array, image)
+    assert read_image(tmp_path / "in.tif")[1].dpi == {2: (300, 300), 3: (762, 762)}.get(unit)
+    with tifffile.TiffFile(tmp_path / "out.tif") as after:
+        tags = after.pages.first.tags
+        assert (tags[282].value, tags[283].value) == ((300, 1), (300, 1))
+        assert int(tags[296].value) == (unit if unit in range(1, 6) else 1)
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("first", [True, False])
 def test_pages_that_pillow_decodes_keep_their_tags_beside_others(tmp_path: Path, order: str, first: bool) -> None:
@@ -342,6 +390,10 @@ def test_alpha_that_is_multiplied_in_is_so_in_tiff_alone(tmp_path: Path) -> None
     seen = straight[..., 3] > 0
     assert np.abs(found - straight)[seen].max() <= 1
     np.testing.assert_array_equal(found[..., 3], straight[..., 3])
+    write_picture(tmp_path / "out.npy", [read_image(tmp_path / "in.tif")])
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy") * 255, found, atol=0.5)
+    pair = read_pair(tmp_path / "in.tif", tmp_path / "out.png")
+    np.testing.assert_array_equal(np.asarray(pair.before), np.asarray(pair.after))
 
 
 def test_inks_of_16_bits_are_told_for_what_they_are(tmp_path: Path) -> None:

@@ -209,7 +209,8 @@ def test_pairs_and_neighbours_are_trimmed_alike():
 
 
 def test_no_more_is_trimmed_than_there_is():
-    for wrong in (-1, 1.5):
+    assert Augment(frame=np.int64(2), trim=np.int64(1)) == Augment(frame=2, trim=1)
+    for wrong in (-1, 1.5, True):
         for name in ("trim", "frame"):
             with pytest.raises(UsageError, match="expected a whole number of rows"):
                 Augment(**{name: wrong})

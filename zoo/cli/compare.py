@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.cli.options import whole_number
 from zoo.cli.say import say, with_progress
-from zoo.errors import InputError, UsageError
+from zoo.errors import InputError, UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.inference.compare import Pair
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             for before, after in with_progress(pairs, "reading", len(pairs)):
                 try:
                     yield read_pair(before, after, name=str(after.relative_to(args.after)) if len(pairs) > 1 else "")
-                except InputError as error:  # the others are shown
+                except ZooError as error:  # the others are shown
                     if (failed := failed + 1) == len(pairs):
                         raise
                     say(f"zoo: error: {' '.join(str(error).split())}")

@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
         "--workers", type=whole_number(1), metavar="N", help="do the job in N processes (needs the extra 'cluster')"
     )
     files.add_argument("--cluster", metavar="HOST:PORT", help="... of the Ray cluster that is running there")
-    files.add_argument("--again", action="store_true", help="denoise what is done already, too")
+    files.add_argument("--again", action="store_true", help="denoise what is done already, or retouched, too")
     parser.set_defaults(run=run, decodes=True)
 
 
@@ -121,6 +121,8 @@ def _tell(outcome: Outcome) -> None:
     """A line on what became of a picture; nothing on one that had been done."""
     if outcome.error is not None:
         say(f"zoo: error: {' '.join(str(outcome.error).split())}")
+    elif outcome.changed:
+        say(f"left as it is: {outcome.task.target}, changed since it was made; --again makes it anew")
     elif outcome.report is not None:
         how = ", ".join([*outcome.report.entries, *outcome.report.notes])
         say(f"{outcome.task.source} -> {outcome.task.target} ({how})")

@@ -67,6 +67,7 @@ def denoise_on_cluster(
             return {
                 **row,
                 "error": None if outcome.error is None else str(outcome.error),
+                "changed": outcome.changed,
                 "pixels": -1 if report is None else report.pixels,
                 "entries": "\n".join(report.entries) if report else "",
                 "notes": "\n".join(report.notes) if report else "",
@@ -86,7 +87,7 @@ def denoise_on_cluster(
             if row["error"] is not None:
                 yield Outcome(task, error=ZooError(row["error"]))
             elif row["pixels"] < 0:
-                yield Outcome(task)
+                yield Outcome(task, changed=row["changed"])
             else:
                 yield Outcome(task, Report(row["pixels"], *(tuple(row[k].splitlines()) for k in ("entries", "notes"))))
     finally:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zoo.errors import InputError
-from zoo.inference.files import upright
+from zoo.inference.files import as_seen
 from zoo.inference.images import channels_of, to_color
 from zoo.inference.pictures import fitting, read_picture
 
@@ -52,7 +52,7 @@ def read_pair(before: Path, after: Path, *, name: str = "") -> Pair:
 
 
 def _upright(path: Path) -> Image.Image:
-    array = fitting(Path("x.png"), upright(*read_picture(path)))
+    array = fitting(Path("x.png"), as_seen(*read_picture(path)))
     if array.dtype == np.uint16:
         array = (array // 257).astype(np.uint8)
     return Image.fromarray(to_color(array)[..., :3] if channels_of(array) == 1 else array[..., :3])

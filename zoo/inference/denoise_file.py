@@ -77,6 +77,8 @@ def denoise_file(
                 model = choose(1 if planes else channels_of(image))
                 with _room(image) as result:
                     with turn:
+                        if progress is not None:
+                            progress(0, image.shape[0] * image.shape[1])  # its turn may come long after a wish to stop
                         note = denoise_into(result, model, image, settings, _has_alpha(image, metadata), progress)
                     pixels += image.shape[0] * image.shape[1]
                     entries.extend([model.entry.name] * (model.entry.name not in entries))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -211,8 +212,9 @@ def _check_out(out: np.ndarray, image: np.ndarray) -> None:
 def _share_memory(one: np.ndarray, other: np.ndarray) -> bool:
     """Whether two arrays have a byte in common; of memory maps of one file, who knows."""
     files = [array.filename for array in (one, other) if isinstance(array, np.memmap)]
-    if len(files) == 2 and None not in files and os.path.samefile(*map(str, files)):
-        return True
+    with contextlib.suppress(OSError):  # the file of a map may have lost its name since
+        if len(files) == 2 and None not in files and os.path.samefile(*map(str, files)):
+            return True
     try:
         return np.shares_memory(one, other, max_work=10_000)  # pyright: ignore[reportArgumentType]
     except np.exceptions.TooHardError:

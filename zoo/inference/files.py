@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image, ImageFile, PngImagePlugin
 
 from zoo.atomic import check_parent, file_beside
-from zoo.errors import InputError, MissingExtraError, ZooError, one_line
+from zoo.errors import InputError, MissingExtraError, ZooError, damaged, one_line
 from zoo.inference import png
-from zoo.inference.images import channels_of
+from zoo.inference.images import channels_of, white_of
 from zoo.inference.metadata import Metadata
 from zoo.pillow import open_with_pillow
 
@@ -197,8 +197,13 @@ class Pages:
         with self._told():
             if self._pillow is None:
                 self._pillow = open_with_pillow(self.path, READABLE)
+                # Or it would map the file, and take the rows of what lies on its side for columns (Pillow 13).
+                self._pillow.filename = ""
             self._pillow.seek(i)
-            return _decode(self._pillow, self.path)
+            array = _decode(self._pillow, self.path)
+            if len(self) == 1:
+                self._pillow.close()  # and with it Pillow's own copy of the pixels
+            return array
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self.max_pixels:
@@ -219,11 +224,7 @@ class Pages:
         except ZooError:
             raise
         except DAMAGED as error:
-            raise _damaged(self.path, error) from error
-
-
-def _damaged(path: Path, error: BaseException) -> InputError:
-    return InputError(f"{str(path)!r} cannot be read ({one_line(error)}); is the file whole?")
+            raise damaged(self.path, error) from error
 
 
 def _decode(image: ImageFile.ImageFile, path: Path) -> np.ndarray:
@@ -411,16 +412,19 @@ def _fitting(file_format: Format, array: np.ndarray, metadata: Metadata) -> tupl
     color = 3 if file_format is _WEBP or (array.ndim == 3 and array.shape[2] in (3, 4)) else 1
     if metadata.icc and metadata.icc[16:20] != ICC_SPACES[color]:
         metadata = replace(metadata, icc=None)
-    if file_format is not _TIFF and metadata.tiff is not None and metadata.tiff.extrasamples == (ASSOCIATED,):
-        array = _straight(array)
-    return array, metadata
+    return array if file_format is _TIFF else _straight(array, metadata), metadata
 
 
-def _straight(array: np.ndarray) -> np.ndarray:
-    """Whole numbers with their alpha multiplied in, without."""
-    alpha, white = array[..., -1:].astype(np.float32), np.iinfo(array.dtype).max
-    colors = np.where(alpha > 0, array[..., :-1] * (white / np.maximum(alpha, 1)), 0)
-    return np.concatenate([np.rint(np.minimum(colors, white)).astype(array.dtype), array[..., -1:]], axis=-1)
+def _straight(array: np.ndarray, metadata: Metadata) -> np.ndarray:
+    """The pixels without their alpha multiplied in, if it is; floats are not cut at white."""
+    if metadata.tiff is None or metadata.tiff.extrasamples != (ASSOCIATED,):
+        return array
+    white = white_of(array.dtype)
+    alpha = array[..., -1:].astype(np.float32) / (white or 1)
+    colors = np.divide(array[..., :-1], alpha, out=np.zeros(array[..., :-1].shape, np.float32), where=alpha > 0)
+    if white is not None:
+        colors = np.rint(np.minimum(colors, white))
+    return np.concatenate([colors.astype(array.dtype), array[..., -1:]], axis=-1)
 
 
 def _only(path: Path, pages: Iterator[tuple[np.ndarray, Metadata]]) -> tuple[np.ndarray, Metadata]:
@@ -438,13 +442,17 @@ def _write_one(path: Path, file_format: Format, array: np.ndarray, metadata: Met
     if (array.dtype.name, array.shape[2] if array.ndim == 3 else 1) in DEEP:
         png.write_deep(path, array, options)
         return
-    image = Image.fromarray(array if "exif" in file_format.metadata else upright(array, metadata))
+    image = Image.fromarray(array if "exif" in file_format.metadata else _upright(array, metadata))
     with _Told(io.FileIO(path, "wb")) as file:
         image.save(file, format=file_format.name, **options)
 
 
-def upright(array: np.ndarray, metadata: Metadata) -> np.ndarray:
-    """The pixels turned as the orientation in their EXIF says, for what has no place for it."""
+def as_seen(array: np.ndarray, metadata: Metadata) -> np.ndarray:
+    """The pixels as a viewer shows them, for what has no place for metadata: upright, alpha not multiplied in."""
+    return _upright(_straight(array, metadata), metadata)
+
+
+def _upright(array: np.ndarray, metadata: Metadata) -> np.ndarray:
     exif = Image.Exif()
     if metadata.exif:
         exif.load(metadata.exif)

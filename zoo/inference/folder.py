@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
-from zoo.atomic import file_beside, sweep
+from zoo.atomic import sweep
 from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.folders import files_below
 from zoo.inference.denoise_file import Report, Settings, denoise_file
 from zoo.inference.denoiser import Denoiser, check_sigma, load
+from zoo.inference.files import FORMATS
 from zoo.inference.pictures import ENDINGS, check_output, is_picture, refuse_overwriting
 from zoo.pretrained import describe, shipped
 
@@ -41,11 +43,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a report, or an error; neither if it had been done before."""
+    """What became of a task: a report, or an error; neither if it had been done before (and the result, maybe,
+    ``changed`` since).
+    """
 
     task: Task
     report: Report | None = None
     error: ZooError | None = None
+    changed: bool = False
 
 
 # ---- what there is to do ---------------------------------------------------------------------------------------------
@@ -72,9 +77,10 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     for given in map(Path, inputs):
         if given.is_dir():
             several = True
-            inside = _no_results(files_below(given, ENDINGS), output, given)
+            inside = _no_results(pictures := files_below(given, ENDINGS), output, given)
             if not inside:
-                raise InputError(f"no pictures in {str(given)!r}; expected some, in it or in folders below")
+                but = " but results of earlier jobs" if pictures else ""
+                raise InputError(f"no pictures in {str(given)!r}{but}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]
         elif not given.exists() and glob.has_magic(str(given)):
             several = True
@@ -88,7 +94,7 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     if several and (output.is_file() or (is_picture(output) and not output.is_dir())):
         raise UsageError(f"{len(found)} pictures with output {str(output)!r}; expected a folder")
     mirrored = several or output.is_dir()
-    if ending and not mirrored and output.suffix.lower() != ending:
+    if ending and not mirrored and FORMATS.get(output.suffix.lower()) != FORMATS.get(ending):
         raise UsageError(f"output {str(output)!r} in the format of {ending}; expected a name in {ending}")
     tasks = []
     for source, place in found:
@@ -99,17 +105,27 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
 
 
 def _no_results(files: Sequence[Path], output: Path, folder: Path) -> list[Path]:
-    """Those files below a folder that are no results of this job, or of an earlier one into a folder below this one."""
+    """Those files below a folder that are not in the output folder, and no results of earlier jobs."""
     whole, inside = folder.resolve(), output.resolve()
     here = folder / inside.relative_to(whole) if whole in inside.parents else None
 
     @functools.cache
-    def results(place: Path) -> bool:
+    def results(place: Path) -> set[Path]:
+        """What the journals from ``folder`` down to ``place`` list; that of ``folder`` does not count."""
         if place in (folder, place.parent):
-            return False
-        return place == here or (place / JOURNAL).is_file() or results(place.parent)
+            return set()
+        return results(place.parent) | {Path(os.path.normpath(place / name)) for name in _listed(place)}
 
-    return [file for file in files if not results(file.parent)]
+    return [
+        file for file in files if here not in file.parents and Path(os.path.normpath(file)) not in results(file.parent)
+    ]
+
+
+def _listed(folder: Path) -> Iterable[str]:
+    """The results that a folder's journal knows; those of one that nobody can read stay unknown."""
+    with contextlib.suppress(OSError):
+        return _read_journal(folder / JOURNAL)
+    return ()
 
 
 def _root(pattern: Path) -> Path:
@@ -149,20 +165,15 @@ class Journal:
 
     def __init__(self, folder: Path, how: str) -> None:
         self.path, self.how = folder / JOURNAL, how
-        self._lines: dict[str, dict[str, object]] = {}
         self._lock = threading.Lock()
         try:
             self.path.open("ab").close()  # what nobody could note would be made anew each time
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            self._lines = _read_journal(self.path)
         except OSError as error:
             raise InputError(
                 f"{str(self.path)!r}, which lists what is done, cannot be written ({one_line(error)}); allow it, or "
                 "choose another folder"
             ) from error
-        for line in text.splitlines():
-            with contextlib.suppress(ValueError, TypeError, KeyError):  # half a line, if the machine went down
-                entry = json.loads(line)
-                self._lines[entry["target"]] = entry
 
     def look(self, task: Task) -> dict[str, object] | None:
         """What a result is made from, and how: to be asked before the work, in which the source may change."""
@@ -175,31 +186,48 @@ class Journal:
             }
         return None
 
-    def done(self, task: Task) -> bool:
-        """Whether the result is there, made from this very source in this very way, and untouched since."""
+    def done(self, task: Task) -> Literal["as it was", "changed"] | None:
+        """How the result is that was made from this very source in this very way: somebody may have retouched it."""
         with contextlib.suppress(OSError):
             if (seen := self.look(task)) is not None:
-                return self._lines.get(str(seen["target"])) == seen | {"result": _stamp(task.target)}
-        return False
+                result = _stamp(task.target)
+                noted = self._lines.get(str(seen["target"]), {})
+                if noted | {"result": result} == seen | {"result": result}:
+                    return "as it was" if noted["result"] == result else "changed"
+        return None
 
     def forget(self, tasks: Iterable[Task]) -> None:
         """Take none of these for done."""
         for task in tasks:
-            self._lines.pop(self._place(task.target), None)
-        with file_beside(self.path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in self._lines.values()), encoding="utf-8")
+            if (place := self._place(task.target)) in self._lines:
+                self._lines[place] = {"target": place}
+                self._write(self._lines[place])
 
     def add(self, task: Task, seen: dict[str, object]) -> None:
         """Note that the result is there, made from what was ``seen``."""
-        line = json.dumps(seen | {"result": _stamp(task.target)}) + "\n"
+        self._write(seen | {"result": _stamp(task.target)})
+
+    def _write(self, line: dict[str, object]) -> None:
         with self._lock, self.path.open("ab") as file:
-            file.write(line.encode())  # in one piece, at the end, whoever else writes
+            file.write((json.dumps(line) + "\n").encode())  # in one piece, at the end, whoever else writes
 
     def _place(self, path: Path) -> str:
         try:
             return os.path.relpath(path, self.path.parent)
         except ValueError:  # on another drive
             return os.path.abspath(path)
+
+
+def _read_journal(path: Path) -> dict[str, dict[str, object]]:
+    """What a journal says last of each result, by its place below the journal's folder; nothing where there is none."""
+    lines: dict[str, dict[str, object]] = {}
+    if not path.is_file():
+        return lines
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # half a line, if the machine went down
+            entry = json.loads(line)
+            lines[os.fspath(entry["target"])] = entry
+    return lines
 
 
 def _stamp(path: Path) -> list[int]:
@@ -290,8 +318,8 @@ def denoise_all(
             raise ZooError("interrupted")
 
     def work(task: Task) -> Outcome:
-        if journal is not None and journal.done(task):
-            return Outcome(task)
+        if journal is not None and (found := journal.done(task)):
+            return Outcome(task, changed=found == "changed")
         try:
             check_output(task.target)
             seen = None if journal is None else journal.look(task)

@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, UsageError, one_line
-from zoo.inference.files import FLOATS, FORMATS, MAX_PIXELS, check_writable, open_pages, upright, write_pages
+from zoo.inference.files import FLOATS, FORMATS, MAX_PIXELS, as_seen, check_writable, open_pages, write_pages
 from zoo.inference.images import channels_of, check_image, white_of
 from zoo.inference.metadata import Metadata
 
@@ -62,6 +62,8 @@ def _checked(path: Path, page: Page, planes: bool) -> Page:
     array = page[0]
     try:
         if planes and array.ndim == 3:
+            if not array.shape[2]:
+                raise InputError(f"image of shape {array.shape} has no planes; expected at least one")
             for i in range(array.shape[2]):
                 check_image(array[..., i], 1)
         else:
@@ -101,7 +103,7 @@ def write_picture(path: Path, pages: Iterable[Page], *, quality: int | None = No
         write_pages(path, ((fitting(path, array), metadata) for array, metadata in pages), quality=quality, big=big)
         return
     arrays = iter(pages)
-    first = upright(*next(arrays))
+    first = as_seen(*next(arrays))
     if next(arrays, None) is not None:
         raise InputError(f"output {str(path)!r} can hold one picture, and there are more; expected a name in .tif")
     try:

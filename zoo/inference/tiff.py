@@ -10,9 +10,11 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import logging
+import math
 import os
 import struct
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ import tifffile
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from zoo.errors import InputError, one_line
+from zoo.errors import InputError, damaged
 from zoo.inference.lzw import LZW, check_lzw
 from zoo.inference.metadata import Metadata, TiffPage
 
@@ -40,6 +42,7 @@ STORAGE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317,
 STORAGE |= {282, 283, 296, 347, 512, 513, 514, 529, 530, 531, 532, 34675, 40965, 32997, 32998, *EXIF_IFDS}
 # Tags that say how it was coded, and are no longer true of pixels that were brought into another form.
 CODED = {280, 281, 290, 291, 292, 293, 301, 326, 327, 328, 332, 333, 334, 336, 433}
+ORIENTATION = 274
 INTEROPERABILITY = 40965  # a pointer within EXIF's directory
 XMP = 700
 EDITORS = (33723, 34377)  # IPTC, Photoshop
@@ -151,21 +154,32 @@ class TiffPages:
 
     def full_range(self, i: int, array: np.ndarray) -> np.ndarray:
         """The pixels of page ``i``, white at 65535 where they have 9 to 15 bits, which no picture is written with."""
-        bits = self._pages[i].bitspersample
-        if array.dtype != np.uint16 or not 8 < bits < 16:
+        page = self._pages[i]
+        if array.dtype != np.uint16 or not _in_between(page):
             return array
-        return np.rint(np.linspace(0, 65535, 2**bits)).astype(np.uint16)[array]
+        return np.rint(np.linspace(0, 65535, 2**page.bitspersample)).astype(np.uint16)[array]
 
     def metadata(self, i: int, decoded: np.ndarray | None = None) -> Metadata:
-        """What page ``i`` holds beside its pixels; ``decoded`` are these where they do not lie as in the file."""
+        """What page ``i`` holds beside its pixels; ``decoded`` are these where Pillow gave them: in another form than
+        in the file, and upright.
+        """
         page = self._pages[i]
         try:
-            changed = decoded is not None or 8 < page.bitspersample < 16
-            tags = tuple(_tag(t) for t in page.tags if t.code not in STORAGE and not (changed and t.code in CODED))
-            across, down = page.tags.valueof(282), page.tags.valueof(283)
-            stated = bool(across and down and across[1] and down[1])
-            resolution = page.resolution if stated and page.resolutionunit in (2, 3) else None
-            per_inch = 2.54 if page.resolutionunit == 3 else 1.0
+            untrue = CODED if decoded is not None or _in_between(page) else set()
+            if decoded is not None:
+                untrue = untrue | {ORIENTATION}
+            tags = tuple(_tag(t) for t in page.tags if t.code not in STORAGE | untrue)
+            across, down = (_ratio(page.tags.valueof(code)) for code in (282, 283))
+            if decoded is not None and page.tags.valueof(ORIENTATION) in range(5, 9):
+                across, down = down, across
+            unit = page.tags.valueof(296)
+            unit = 2 if unit is None else int(unit) if unit in range(1, 6) else 1  # 2 (inch) is TIFF's default
+            per_inch = {2: 1.0, 3: 2.54}.get(unit)
+            resolution = dpi = None
+            if across is not None and down is not None:
+                resolution = across, down, unit
+                if per_inch is not None:
+                    dpi = across[0] / across[1] * per_inch, down[0] / down[1] * per_inch
             if decoded is None:
                 layout: dict[str, Any] = {
                     "photometric": MINISBLACK if _white_is_zero(page) else int(page.photometric),
@@ -185,15 +199,15 @@ class TiffPages:
             return Metadata(
                 "TIFF",
                 icc=page.iccprofile,
-                exif=self._exif(i),
+                exif=self._exif(i, turned=decoded is not None),
                 xmp=bytes(xmp) if isinstance(xmp, bytes) else None,
-                dpi=None if resolution is None else (resolution[0] * per_inch, resolution[1] * per_inch),
+                dpi=dpi,
                 tiff=TiffPage(
                     byteorder=self._file.byteorder,
                     compression=int(page.compression),
                     tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
                     subfiletype=int(page.subfiletype) if 254 in page.tags else None,
-                    resolution=(across, down, int(page.resolutionunit)) if stated else None,
+                    resolution=resolution,
                     tags=tags,
                     **layout,
                 ),
@@ -201,11 +215,13 @@ class TiffPages:
         except Exception as error:
             raise damaged(self.path, error) from error
 
-    def _exif(self, i: int) -> bytes | None:
+    def _exif(self, i: int, *, turned: bool) -> bytes | None:
         exif = Image.Exif()
         exif.endian, exif.bigtiff = self._file.byteorder, self._file.is_bigtiff
         with self.path.open("rb") as file:
             exif.load_from_fp(file, self._pages[i].offset)
+            if turned:
+                exif.pop(ORIENTATION, None)
             return exif_block(exif)
 
 
@@ -355,7 +371,7 @@ def _append(path: Path, directories: Sequence[dict[int, ImageFileDirectory_v2]])
 def _known(page: tifffile.TiffPage) -> bool:
     return (
         page.photometric in (MINISWHITE, MINISBLACK, RGB)
-        and (page.bitspersample in (8, 16, 32, 64) or (CODECS and 8 < page.bitspersample < 16))
+        and (page.bitspersample in (8, 16, 32, 64) or (CODECS and _in_between(page)))
         and (CODECS or (LOSSLESS.get(page.compression, False) and page.predictor in (1, 2)))
     )
 
@@ -365,10 +381,21 @@ def _white_is_zero(page: tifffile.TiffPage) -> bool:
     return page.photometric == MINISWHITE and np.dtype(page.dtype).kind == "u"
 
 
+def _in_between(page: tifffile.TiffPage) -> bool:
+    """Whether a page has more bits than 8, and fewer than 16; of 5, 6 and 5, the three are told."""
+    return isinstance(page.bitspersample, int) and 8 < page.bitspersample < 16
+
+
+def _ratio(value: Any) -> tuple[int, int] | None:
+    """Pixels per unit, which some programs write as a plain number; None where they are not stated."""
+    if isinstance(value, tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, int | float) and math.isfinite(value):
+        value = Fraction(value).limit_denominator(10_000).as_integer_ratio()
+    if isinstance(value, tuple) and len(value) == 2 and all(0 < part < 2**32 for part in value):
+        return value[0], value[1]
+    return None
+
+
 def _dtype(page: tifffile.TiffPage) -> np.dtype:
     return np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
-
-
-def damaged(path: Path, error: BaseException) -> InputError:
-    """What to say of a file that could not be decoded."""
-    return InputError(f"{str(path)!r} cannot be read ({one_line(error)}); is the file whole?")

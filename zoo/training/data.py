@@ -46,7 +46,7 @@ class Augment:
                 "rescale in 1 to 4 (1 is none), brightness in 0 to 0.5 and contrast in 1 to 100 (1 is none)"
             )
         for name, value in {"trim": self.trim, "frame": self.frame}.items():
-            if not isinstance(value, int) or value < 0:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
                 raise UsageError(f"{name}={value!r}; expected a whole number of rows and columns, 0 for none")
 
     @classmethod

@@ -107,9 +107,11 @@ def fit(
         )
     counts = {"batch": batch, "patch": patch, "validate_every": validate_every}
     counts |= {"validation_images": validation_images, "validation_side": validation_side}
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise UsageError(f"{name}={value!r}; expected a whole number from 1 on")
+    counts |= {name: value for name, value in {"steps": steps, "patience": patience}.items() if value is not None}
+    for name, value in {**counts, "seed": seed}.items():
+        least = 0 if name == "seed" else 1
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise UsageError(f"{name}={value!r}; expected a whole number from {least} on")
     if augment is not None and not isinstance(augment, Augment):
         raise UsageError(f"augment={augment!r}; expected zoo.Augment(...), or None")
     devices = Devices(model)
