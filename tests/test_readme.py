@@ -125,6 +125,7 @@ def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch
     import baselines  # pyright: ignore[reportMissingImports]
     import benchmark  # pyright: ignore[reportMissingImports]
     import benchmark_finetune  # pyright: ignore[reportMissingImports]
+    import noise_level_error  # pyright: ignore[reportMissingImports]
 
     entries = [zoo.describe(name) for name in zoo.list_pretrained()]
     assert entries and between("scores") == summary(entries)
@@ -136,6 +137,20 @@ def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch
     rows = [line.split(" | ") for line in between("benchmark").splitlines() if " | " in line]
     told = {row[0].strip("|` "): row[5] for row in rows if row[0].strip("|` -") and row[5][:1].isdigit()}
     assert len(told) > 20 and told.items() <= quality.items()
+    reached = {
+        (entry.name, score["set"], score["noise"]): f"{score['psnr']:.2f}" for entry in entries for score in entry.scores
+    }
+    compared = 0
+    for line in between("noise level").split("| blind |")[1].splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        folder, _, bits = cells[0].partition(", ")
+        noise = f"gaussian:{cells[1]}" + (f"+bits:{bits.split()[0]}" if bits else "") if len(cells) == 8 else ""
+        entry = noise_level_error.SETS.get(folder)
+        for name, cell in ((entry, 2), (f"{entry}-aware", 4)):
+            if (name, folder, noise) in reached:
+                assert cells[cell] == reached[name, folder, noise], line
+                compared += 1
+    assert compared > 20
 
 
 def test_the_versions_are_those_of_the_constraints() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from google.protobuf import text_format
 from PIL import Image
@@ -252,11 +253,30 @@ def test_graphs_are_clean(small: Small, tmp_path: Path, architecture: str) -> No
     assert count["DepthToSpace"] == layers["DepthToSpace"]
     assert (count["Transpose"], count["Shape"], count["Pad"], count["Slice"]) == (2, 1, 2, 1)
     assert not count.keys() & {"Gather", "Cast", "Reshape", "BatchNormalization", "Resize", "Tile", "Identity"}
+    # One before each sum with what depth-to-space gave.
+    assert count["MaxPool"] == sum(layer.name.endswith("_skip") for layer in plain.layers)
     # Rescaling: a product and a sum each; padding: nine on the size.
     assert sum(count.values()) == (
         layers["Conv2D"] + layers["ReLU"] + layers["DepthToSpace"] + layers["Add"] + layers["Subtract"]
-        + 2 * layers["Rescaling"] + 2 + 4 + 9
+        + 2 * layers["Rescaling"] + 2 + 4 + 9 + count["MaxPool"]
     )  # fmt: skip
+
+
+def test_residual_chains_are_no_passes_of_their_own(small: Small, tmp_path: Path) -> None:
+    """ONNX Runtime adds shortcuts inside its convolutions, and leaves their layout for depth-to-space alone."""
+    model = small("resnet", channels=3, widths=(16, 32))
+    export.to_onnx(model, tmp_path / "m.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), options, providers=["CPUExecutionProvider"])
+    nodes = onnx.load(tmp_path / "optimized.onnx").graph.node
+    count = Counter(node.op_type for node in nodes)
+    if not count["ReorderInput"]:
+        pytest.skip("a processor for which it has no such layout")
+    assert (count["ReorderInput"], count["ReorderOutput"]) == (1, count["DepthToSpace"])
+    sums = [node for node in nodes if node.op_type == "Conv" and len(node.input) == 4]
+    assert len(sums) == sum(isinstance(layer, keras.layers.Add) for layer in model.layers) - 1  # that with the skip
 
 
 def test_int8_leaves_layers_in_float_until_little_is_lost(tmp_path: Path) -> None:

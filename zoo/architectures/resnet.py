@@ -92,8 +92,10 @@ def encoder_block(
         x, stride = layers.MaxPooling2D(stride, name=f"{name}_pool")(x), 1
     shortcut = x
     if stride > 1 or x.shape[-1] != out:
+        # "same", though nothing is ever padded: so ONNX Runtime knows that both branches are of one size, and adds one
+        # to the other as it computes it.
         shortcut = layers.Conv2D(
-            out, stride, strides=stride, kernel_initializer="he_normal", name=f"{name}_projection"
+            out, stride, strides=stride, padding="same", kernel_initializer="he_normal", name=f"{name}_projection"
         )(x)
     return residual(
         x,
