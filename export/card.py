@@ -117,7 +117,7 @@ def _int8(entry: Pretrained) -> str:
 def _training(entry: Pretrained) -> str:
     recipe = dict(entry.recipe)
     command = f"\n\n```\n{recipe.pop('command')}\n```" if "command" in recipe else ""
-    text = f"\n\n{text}" if (text := recipe.pop("docstring", "").strip()) else ""
+    text = f"\n\n{text}" if (text := (recipe.pop("docstring", None) or "").strip()) else ""
     facts = "\n".join(f"- {key.replace('_', ' ')}: {_value(value)}" for key, value in recipe.items())
     if not (text or command or facts):
         return "## Recipe\n\nNot stated."

@@ -100,7 +100,7 @@ def deliver_file(
         parity = check_parity(model, artifact, tolerance=tolerance)
         if finish is not None:
             finish(artifact, parity)
-        page.write_text(guide, encoding="utf-8")
+        page.write_text(guide, encoding="utf-8", errors="replace")  # a name that is no text
         report.write_text(_report(parity, facts), encoding="utf-8")
         shutil.copyfile(artifact, place)
     return parity
@@ -120,7 +120,7 @@ def deliver_folder(
     with folder_beside(path, foreign=foreign) as folder:
         write(folder)
         parity = check_parity(model, folder, tolerance=tolerance)
-        (folder / GUIDE).write_text(guide, encoding="utf-8")
+        (folder / GUIDE).write_text(guide, encoding="utf-8", errors="replace")
         files = sorted({REPORT, *(file.relative_to(folder).as_posix() for file in folder.rglob("*"))})
         (folder / REPORT).write_text(_report(parity, {**(facts or {}), "files": files}), encoding="utf-8")
     return parity

@@ -25,6 +25,7 @@ from zoo.architectures import OWN, OWN_FILE, build, load_keras, own_model
 from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
 from zoo.errors import UsageError
+from zoo.folders import DRAWN
 from zoo.noise import Noise, noise_from_name
 from zoo.pretrained import ENTRY_FILE, Pretrained, sha256, wrong_in
 
@@ -114,8 +115,10 @@ def publish(
 
 
 def _foreign(folder: Path) -> list[str]:
-    """What is in a folder that is no entry's."""
-    return [] if (folder / ENTRY_FILE).is_file() else [file.name for file in folder.iterdir()]
+    """What is in a folder that is no entry's; of one that is, what systems hide there themselves does not count."""
+    entry = (folder / ENTRY_FILE).is_file()
+    ours = {ENTRY_FILE, CARD_FILE, *FILES, *DRAWN}
+    return [p.name for p in folder.iterdir() if not entry or (p.name not in ours and not p.name.startswith("."))]
 
 
 def measured(entry: Pretrained, **figures: Any) -> Pretrained:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import InputError, MissingExtraError
-from zoo.evaluation import psnr
+from zoo.evaluation import MOST, mean_psnr, psnr
 from zoo.inference.pictures import as_float, is_picture, read_picture
 from zoo.noise import Gaussian, Noise, ends
 
@@ -82,8 +82,8 @@ class Photographs:
         return [
             Loss(
                 kind,
-                float(np.mean([before for name, before, _ in rows if name == kind])),
-                float(np.mean([after for name, _, after in rows if name == kind])),
+                min(MOST, mean_psnr([before for name, before, _ in rows if name == kind])),
+                min(MOST, mean_psnr([after for name, _, after in rows if name == kind])),
             )
             for kind in dict.fromkeys(name for name, *_ in rows)
         ]

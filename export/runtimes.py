@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import MissingExtraError, UsageError, one_line
+from zoo.inference.denoiser import REFUSED
 
 IO = Literal["float32", "uint8"]
 INPUTS = ("image", "sigma")
@@ -56,7 +57,13 @@ def _onnx(path: Path) -> dict[str, Runner]:
     def opened(level: onnxruntime.GraphOptimizationLevel) -> Runner:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level, options.log_severity_level = level, 3
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except REFUSED as error:
+            raise UsageError(
+                f"ONNX Runtime {onnxruntime.__version__} cannot run {str(path)!r} ({one_line(error)}); expected a "
+                "whole file, of an opset that it knows"
+            ) from error
         image = session.get_inputs()[0]
         channels_first = isinstance(image.shape[1], int)
 
@@ -123,7 +130,10 @@ def litert(content: bytes) -> Callable[[list[np.ndarray]], np.ndarray]:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError as error:
         raise MissingExtraError("running a LiteRT model", "export") from error
-    interpreter = Interpreter(model_content=content)
+    try:
+        interpreter = Interpreter(model_content=content)
+    except ValueError as error:
+        raise UsageError(f"LiteRT cannot run the model ({one_line(error)}); expected a whole file") from error
     details = {name: part for part in interpreter.get_input_details() for name in INPUTS if name in part["name"]}
     output = interpreter.get_output_details()[0]["index"]
 

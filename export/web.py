@@ -110,9 +110,14 @@ def _runtime(given: Path | None) -> Iterator[Path]:
     if npm is None:
         raise InputError(f"no npm here to fetch {PACKAGE}; install npm, or give the package's folder (--runtime PATH)")
     with tempfile.TemporaryDirectory() as scratch:
-        run = subprocess.run(
-            [npm, "pack", PACKAGE], cwd=scratch, capture_output=True, text=True, check=False, timeout=600
-        )
+        try:
+            run = subprocess.run(
+                [npm, "pack", PACKAGE], cwd=scratch, capture_output=True, text=True, check=False, timeout=600
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InputError(
+                f"npm could not fetch {PACKAGE} in {error.timeout:.0f} s; give the package's folder (--runtime PATH)"
+            ) from error
         archives = list(Path(scratch).glob("*.tgz"))
         if run.returncode or not archives:
             reason = (run.stderr.strip().splitlines() or ["it gave nothing"])[-1]

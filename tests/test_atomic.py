@@ -75,6 +75,17 @@ def test_interrupted_between_old_and_new_the_old_folder_comes_back(
     assert os.listdir(path) == ["old"] and os.listdir(tmp_path) == ["entry"]
 
 
+def test_a_folder_that_others_hold_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "in").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "in")
+    for held in (".", "..", tmp_path / "here"):
+        with pytest.raises(UsageError, match="is the folder that one is in"), folder_beside(held, foreign=lambda _: []):
+            pytest.fail("the caller would be nowhere")
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path).name == "mount")
+    with pytest.raises(UsageError, match="mounted"), folder_beside(tmp_path / "mount", foreign=lambda _: []):
+        pytest.fail("it could not be put in place")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_no_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -137,9 +137,7 @@ def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch
     rows = [line.split(" | ") for line in between("benchmark").splitlines() if " | " in line]
     told = {row[0].strip("|` "): row[5] for row in rows if row[0].strip("|` -") and row[5][:1].isdigit()}
     assert len(told) > 20 and told.items() <= quality.items()
-    reached = {
-        (entry.name, score["set"], score["noise"]): f"{score['psnr']:.2f}" for entry in entries for score in entry.scores
-    }
+    reached = {(e.name, score["set"], score["noise"]): f"{score['psnr']:.2f}" for e in entries for score in e.scores}
     compared = 0
     for line in between("noise level").split("| blind |")[1].splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]

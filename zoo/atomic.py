@@ -87,6 +87,11 @@ def check_folder(path: str | os.PathLike[str], foreign: Callable[[Path], Sequenc
     check_parent(path)
     if path.exists() and not path.is_dir():
         raise UsageError(f"output {str(path)!r} is a file; expected the name of a folder")
+    # Another folder is going to take its place.
+    if os.path.ismount(path):
+        raise UsageError(f"output {str(path)!r} is where a disk is mounted; expected the name of a folder in it")
+    if path in (here := Path(os.path.realpath(os.curdir)), *here.parents):
+        raise UsageError(f"output {str(path)!r} is the folder that one is in; expected the name of a folder in it")
     if path.is_dir() and (others := sorted(foreign(path))):
         named = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
         raise UsageError(f"output {str(path)!r} holds {named}, which would be lost; choose another name")

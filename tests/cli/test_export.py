@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -112,6 +113,16 @@ def test_an_error_is_one_line_in_a_process_too(tmp_path):
     assert process.returncode == 1
     assert process.stderr.startswith("zoo: error: 'text.keras' cannot be read")
     assert process.stderr.count("\n") == 1
+
+
+def test_a_damaged_archive_is_told(zoo, tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", "{}" * 100)
+    content = bytearray((tmp_path / "m.keras").read_bytes())
+    content[60:80] = bytes(20)  # within the stored text, whose sum is not that of the text any more
+    (tmp_path / "m.keras").write_bytes(content)
+    result = zoo("export", tmp_path / "m.keras", "--to", "onnx", "-o", tmp_path / "out.onnx")
+    assert result.status == 1 and "m.keras' cannot be read (Bad CRC-32" in result.err
 
 
 def test_options_reach_the_format_and_others_are_refused(zoo, file, tmp_path):

@@ -170,6 +170,14 @@ def test_folder_of_something_else(trained: keras.Model, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="which would be lost"):
         put(trained, tmp_path / "letters")
     assert os.listdir(tmp_path / "letters") == ["dear"]
+    # An entry is replaced, with what the zoo drew of it, but not with what somebody else put there.
+    put(trained, tmp_path / "mine")
+    (tmp_path / "mine" / "strip.webp").touch()
+    put(trained, tmp_path / "mine")
+    (tmp_path / "mine" / "photos").mkdir()
+    with pytest.raises(UsageError, match="holds photos, which would be lost"):
+        put(trained, tmp_path / "mine")
+    assert (tmp_path / "mine" / "photos").is_dir()
 
 
 def test_mixed_precision_is_published_in_float32(small: Small, tmp_path: Path) -> None:

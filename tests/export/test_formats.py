@@ -31,6 +31,7 @@ from export.parity import SIZES
 from export.runtimes import runners
 from zoo.cli import main
 from zoo.errors import ParityError, UsageError
+from zoo.noise import noise_from_name
 
 Small = Callable[..., keras.Model]
 ARCHITECTURES = ("shallow", "deep", "unet-skip", "resnet")
@@ -293,6 +294,13 @@ def test_int8_leaves_layers_in_float_until_little_is_lost(tmp_path: Path) -> Non
     makers = {output: node.op_type for node in graph.node for output in node.output}
     in_float = [node.name for node in convolutions if makers[node.input[0]] != "DequantizeLinear"]
     assert sorted(in_float) == sorted(report["in_float"]) and len(in_float) < len(convolutions)
+
+
+def test_a_picture_that_comes_out_unchanged_is_no_loss() -> None:
+    """Of rare noise, some pictures have none: their PSNR is infinite, before and after."""
+    photographs = Photographs(None, 1, noise_from_name("blocks:0.01?"))
+    (loss,) = photographs.losses(lambda noisy, _: noisy, lambda noisy, _: noisy)
+    assert loss.db == 0 and np.isfinite(loss.float32)
 
 
 def test_in_8_bits_the_sums_of_a_stream_are_not_rounded(small: Small, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 from keras import layers
 
+import export
 import zoo
 from export import to_onnx
 from export.onnx_graph import Graph
@@ -291,6 +292,13 @@ def test_mismatch_leaves_what_was_there(tiny: keras.Model, tmp_path: Path, monke
 def test_opset(tiny: keras.Model, tmp_path: Path, opset: Any) -> None:
     with pytest.raises(UsageError, match="opset"):
         to_onnx(tiny, tmp_path / "m.onnx", opset=opset)
+
+
+def test_a_damaged_file_has_no_parity(tiny: keras.Model, tmp_path: Path) -> None:
+    for name, content in (("m.onnx", b"no model"), ("m.tflite", b"no model either")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UsageError, match=r"cannot run [^\n]*expected a whole file"):
+            export.check_parity(tiny, tmp_path / name)
 
 
 def test_later_opset(tiny: keras.Model, tmp_path: Path) -> None:

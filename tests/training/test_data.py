@@ -208,6 +208,17 @@ def test_pairs_and_neighbours_are_trimmed_alike():
         np.testing.assert_array_equal(np.round(noisy * 255), np.round(clean * 255) // 2)
 
 
+def test_pairs_that_lie_on_different_sides_are_refused(tmp_path):
+    """Their pixels are taken as they lie."""
+    picture, exif = Image.fromarray(pictures()[0][:32, :32]), Image.Exif()
+    for name in ("noisy", "clean"):
+        (tmp_path / name).mkdir()
+        picture.save(tmp_path / name / "a.jpg", exif=exif, quality=50 if name == "noisy" else 95)
+        exif[274] = 6
+    with pytest.raises(UsageError, match="lie on different sides"):
+        open_images((tmp_path / "noisy", tmp_path / "clean"), 3)
+
+
 def test_no_more_is_trimmed_than_there_is():
     assert Augment(frame=np.int64(2), trim=np.int64(1)) == Augment(frame=2, trim=1)
     for wrong in (-1, 1.5, True):
@@ -339,6 +350,10 @@ def test_a_tensorflow_datasets_name_is_a_source(tmp_path, monkeypatch):
     assert sorted(images.image(i).sum() for i in range(5)) == sorted((p / np.float32(255)).sum() for p in pictures())
     with pytest.raises(InputError, match="no prepared data set"):
         open_images("tfds:no_such_pictures", 3)
+    other = tf.data.Dataset.from_tensors({"hr": pictures()[0], "lr": pictures()[0]})
+    monkeypatch.setattr(tfds, "load", lambda *_, **__: other)
+    with pytest.raises(InputError, match="has the features hr, lr; expected one that is named image"):
+        open_images("tfds:tiny_pictures", 3)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data as photographs
 
 import zoo
@@ -197,6 +198,33 @@ def test_divergence_stops_and_keeps_the_last_good_weights(short_rounds, tmp_path
     np.testing.assert_array_equal(weights(kept), good)
 
 
+def test_divergence_is_seen_by_the_validation_too(short_rounds, tmp_path):
+    """The loss of the only step was measured before that."""
+    with pytest.raises(DivergenceError, match="validation loss became (nan|inf) at step 1; nothing was kept"):
+        zoo.fit(
+            tiny(), PHOTOGRAPHS, steps=1, out=tmp_path, schedule="constant",
+            **{**QUICK, "ema": 0, "optimizer": "sgd", "learning_rate": 1e30},
+        )  # fmt: skip
+
+
+def test_noise_for_images_that_bring_theirs_is_refused_before_it_is_drawn():
+    with pytest.raises(UsageError, match="expected exactly one of the two"):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=1, self_supervised=True, **{**QUICK, "noise": "jpeg:50"})
+    other = [255 - photograph for photograph in PHOTOGRAPHS]
+    with pytest.raises(UsageError, match="expected exactly one of the two"):
+        zoo.fit(tiny(), (other, PHOTOGRAPHS), steps=1, **{**QUICK, "noise": "jpeg:50"})
+
+
+def test_a_damaged_file_of_a_set_larger_than_the_memory_is_told(short_rounds, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.training.sources.CACHE_BYTES", 0)
+    for i in range(3):
+        Image.fromarray(PHOTOGRAPHS[0]).save(tmp_path / f"{i}.jpg")
+    content = (tmp_path / "1.jpg").read_bytes()
+    (tmp_path / "1.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"cannot decode '.*1\.jpg'"):
+        zoo.fit(tiny(), tmp_path, PHOTOGRAPHS, steps=20, **QUICK)
+
+
 @pytest.mark.parametrize("noise", ["gaussian:0", "saltpepper:0"])
 def test_input_that_equals_its_target_is_refused(noise, tmp_path):
     with pytest.raises(UsageError, match="learn to copy"):
@@ -267,6 +295,7 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(short_rounds, tmp_p
         ({"optimizer": "sgd"}, "optimizer='sgd' .* which has 'adam'"),
         ({"patch": 16}, "patch=16 .* which has 32"),
         ({"loss": "l2"}, "loss='l2' .* which has 'l1l2'"),
+        ({"ema": 0}, "ema=False .* which has True"),
     ],
 )
 def test_another_run_is_not_resumed(short_rounds, tmp_path, other, message):
@@ -276,6 +305,8 @@ def test_another_run_is_not_resumed(short_rounds, tmp_path, other, message):
         zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=tmp_path / "run", resume=True, **{**QUICK, **other})
     with pytest.raises(UsageError, match="another network"):
         zoo.fit(zoo.build("shallow"), PHOTOGRAPHS, steps=20, out=tmp_path / "run", resume=True, **QUICK)
+    with pytest.raises(UsageError, match="another network"):  # of equal weights
+        zoo.fit(tiny(activation="leaky_relu"), PHOTOGRAPHS, steps=20, out=tmp_path / "run", resume=True, **QUICK)
     assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
 
 

@@ -11,6 +11,7 @@ import inspect
 import os
 import pkgutil
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -127,7 +128,7 @@ def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras
     try:
         # Safe mode, which is the default for JSON: a file must not bring code of its own.
         model = read(keras) if read else keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{str(path)!r} cannot be read ({reason}); expected a model saved by Keras") from error
     if not isinstance(model, keras.Model):

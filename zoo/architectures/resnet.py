@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import layers
@@ -186,6 +186,10 @@ def resnet(
     check_sizes(channels, tuple(widths), min([*encoder_depths[1:], *decoder_depths], default=1))
     if encoder_depths and encoder_depths[0] < 0:
         raise UsageError(f"encoder_depths={tuple(encoder_depths)!r}; expected whole numbers from 0 on")
+    if downsampling not in get_args(Downsampling):
+        raise UsageError(f"downsampling={downsampling!r}; expected one of {', '.join(get_args(Downsampling))}")
+    if not scale > 0:
+        raise UsageError(f"scale={scale!r}; expected a number above 0")
     if len(encoder_depths) != len(widths) or len(decoder_depths) != len(widths) - 1:
         raise UsageError(
             f"{len(widths)} widths with {len(encoder_depths)} encoder_depths and {len(decoder_depths)} decoder_depths; "

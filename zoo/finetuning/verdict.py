@@ -135,7 +135,7 @@ def _neighbor_scores(model: keras.Model, cases: Sequence[Case], progress: bool) 
         even = noisy[: noisy.shape[0] // 2 * 2, : noisy.shape[1] // 2 * 2]
         one, other = neighbor_pairs(tf.constant(even[np.newaxis]), tf.constant([0, i], tf.int64))
         values.append(psnr(other.numpy()[0], _run(model, one.numpy()[0], level)))
-    return float(np.mean(values)), None
+    return min(MOST, mean_psnr(values)), None
 
 
 def _harm(model: keras.Model, entry: Pretrained) -> float:
@@ -152,7 +152,7 @@ def _harm(model: keras.Model, entry: Pretrained) -> float:
         drawn = noise.draw(rng)
         noisy = drawn.apply(image, rng)
         values.append(psnr(image, np.clip(_run(model, noisy, drawn.deviation() / 255), 0, 1)))
-    return float(np.mean(values))
+    return min(MOST, mean_psnr(values))
 
 
 def before_after(parent: keras.Model, model: keras.Model, case: Case) -> Image.Image:

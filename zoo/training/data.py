@@ -57,10 +57,16 @@ class Augment:
 def hold_out(images: ImageSet, every: int = 10) -> tuple[list[int], list[int]]:
     """Image numbers for training and for validation: every tenth is held out, at least one."""
     held = list(range(0, len(images), every))
-    kept = [i for i in range(len(images)) if i not in set(held)]
+    kept = [i for i in range(len(images)) if i % every]
     if not kept:
         raise UsageError(f"{len(images)} image to train on; expected at least 2, or validation images of their own")
     return kept, held
+
+
+def check_noise(images: ImageSet, noise: Noise | None, *, self_supervised: bool) -> None:
+    """Refuse noise for images that bring theirs, and clean images without any. Raises UsageError."""
+    if (noise is None) != (images.paired or self_supervised) or (images.paired and self_supervised):
+        raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
 
 
 def batches(
@@ -90,8 +96,7 @@ def batches(
     """
     augmentation = augmentation or (Augment(rescale=1) if self_supervised else Augment())
     chosen = np.arange(len(images)) if numbers is None else np.asarray(numbers)
-    if (noise is None) != (images.paired or self_supervised) or (images.paired and self_supervised):
-        raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
+    check_noise(images, noise, self_supervised=self_supervised)
     # Without clean images, the network sees half of the pixels in each direction.
     named, patch = ("2·patch", 2 * patch) if self_supervised else ("patch", patch)
     if augmentation.rescale > 1 and self_supervised:

@@ -12,12 +12,12 @@ import numpy as np
 from zoo.errors import UsageError
 from zoo.noise import Noise
 from zoo.training.corrupt import as_noise
-from zoo.training.data import Augment, batches, hold_out, refuse_copying, validation_pairs
+from zoo.training.data import Augment, batches, check_noise, hold_out, refuse_copying, validation_pairs
 from zoo.training.devices import Devices
 from zoo.training.guide import Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
-from zoo.training.run import History, Run
+from zoo.training.run import History, Run, layers_digest
 from zoo.training.sources import Source, open_images
 
 # Batches of which one must differ from its target.
@@ -121,9 +121,11 @@ def fit(
         raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
     # Not the batch, which must be a multiple of the number of devices. The name of a loss may count its instances.
     facts = {"noise": noise.name if noise else None, "loss": loss if isinstance(loss, str) else type(loss).__name__}
-    facts |= {"optimizer": optimizer, "patch": int(patch), "seed": int(seed)}
+    facts |= {"optimizer": optimizer, "patch": int(patch), "seed": int(seed), "ema": bool(ema)}
+    facts |= {"layers": layers_digest(model)}
     run = Run(out, steps=steps, minutes=minutes, resume=resume, writes=devices.is_chief, facts=facts)
     images = open_images(train, channels, clean=not self_supervised)
+    check_noise(images, noise, self_supervised=self_supervised)
     if validation is None:
         checks, (numbers, held) = images, hold_out(images)
     else:
@@ -164,9 +166,10 @@ def fit(
         self_supervised=self_supervised,
     )
     examples = iter(data)
-    first, target = next(examples)
-    some = itertools.chain([(first, target)], itertools.islice(examples, LOOKED_AT - 1))
-    refuse_copying(((inputs[0] if takes_sigma else inputs, clean) for inputs, clean in some), "training")
+    with images.damage_told():
+        first, target = next(examples)
+        some = itertools.chain([(first, target)], itertools.islice(examples, LOOKED_AT - 1))
+        refuse_copying(((inputs[0] if takes_sigma else inputs, clean) for inputs, clean in some), "training")
     guide = Guide(
         run,
         validation=([noisy, sigma] if takes_sigma else noisy, clean),
@@ -182,7 +185,7 @@ def fit(
     run.make_folder()
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
     rounds: dict[str, Any] = {"initial_epoch": run.step // guide.ROUND, "epochs": 2**31, "steps_per_epoch": guide.ROUND}
-    with devices.training(model, (first, target)):
+    with devices.training(model, (first, target)), images.damage_told():
         try:
             model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
         finally:

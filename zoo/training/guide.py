@@ -88,13 +88,7 @@ class Guide(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         run, loss = self.run, float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            best = run.folder is not None and (run.folder / "best.weights.h5").is_file()
-            kept = f"the last good weights are in {str(run.folder)!r}" if best else "nothing was kept"
-            raise DivergenceError(
-                f"the loss became {loss} at step {run.step}; {kept}; try a smaller learning rate (now "
-                f"{self.learning_rate:g}) or a warm-up"
-            )
+        self._expect_finite("loss", loss)
         self.smoothed = smoothed(self.smoothed, loss)
         row: dict[str, Any] = {
             "step": run.step,
@@ -110,6 +104,7 @@ class Guide(keras.callbacks.Callback):
         run.history.rows.append(row)
         if run.step % self.validate_every < self.ROUND or run.spent:
             row["validation_loss"], row["validation_psnr"] = self._validate()
+            self._expect_finite("validation loss", row["validation_loss"])
             # Towards the end the steps are too short to teach a feature that starts again.
             if run.progress < 0.75:
                 row["revived"] = self._revive()
@@ -120,6 +115,16 @@ class Guide(keras.callbacks.Callback):
         self.bar.update(
             self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
         )
+
+    def _expect_finite(self, what: str, value: float) -> None:
+        run = self.run
+        if not math.isfinite(value):
+            best = run.folder is not None and (run.folder / "best.weights.h5").is_file()
+            kept = f"the last good weights are in {str(run.folder)!r}" if best else "nothing was kept"
+            raise DivergenceError(
+                f"the {what} became {value} at step {run.step}; {kept}; try a smaller learning rate (now "
+                f"{self.learning_rate:g}) or a warm-up"
+            )
 
     def _is_stale(self) -> bool:
         """Whether the last validations, as many as there is patience for, were no better than the best one."""

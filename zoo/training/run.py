@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -81,8 +82,11 @@ class Run:
         if self.folder is None or not self.resume:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        another = f"the run in {str(self.folder)!r} is one of another network; expected the same, or another folder"
         for name, value in self.facts.items():
             if (kept := state.get("facts", {}).get(name, value)) != value:
+                if name == "layers":
+                    raise UsageError(another)
                 raise UsageError(
                     f"{name}={value!r} for the run in {str(self.folder)!r}, which has {kept!r}; expected the same, or "
                     "another folder"
@@ -90,9 +94,7 @@ class Run:
         try:
             model.load_weights(self.folder / state["last"])
         except ValueError as error:
-            raise UsageError(
-                f"the run in {str(self.folder)!r} is one of another network; expected the same, or another folder"
-            ) from error
+            raise UsageError(another) from error
         for variable, value in zip(_random_states(model), state.get("random", []), strict=False):
             variable.assign(value)
         self.best_loss, self.ended = state["best_loss"], state.get("ended", False)
@@ -169,6 +171,16 @@ class Run:
         elif self.folder is not None and (self.folder / "best.weights.h5").is_file():
             bare(model).load_weights(self.folder / "best.weights.h5")
         return self.history
+
+
+def layers_digest(model: keras.Model) -> str:
+    """A short name for what a model's layers compute, whatever they are called and however precisely they do it."""
+    layers = []
+    for layer in model.layers:
+        config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype", "seed", "trainable")}
+        layers.append([type(layer).__name__, config])
+    text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _random_states(model: keras.Model) -> list[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,20 @@ import tensorflow as tf
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
 from zoo.folders import by_name, files_below
 
+
+def _bytes_from(variable: str, otherwise: int) -> int:
+    """A number of bytes that the environment gives."""
+    given = os.environ.get(variable, str(otherwise))
+    try:
+        return int(float(given))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{variable}={given!r} in the environment; expected a number of bytes, such as 8e9") from error
+
+
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
-CACHE_BYTES = int(os.environ.get("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30))
+CACHE_BYTES = _bytes_from("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30)
+ORIENTATION = 274  # of EXIF's tags
 # Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
 PATCHES_FROM_FILE = 16
 
@@ -59,6 +71,16 @@ class ImageSet:
             flat = self.pixels[self.starts[i] : self.starts[i] + self.areas[i] * self.depth]
             return flat.reshape(*self.sizes[i], self.depth).astype(np.float32) / np.float32(self.white)
         return _read(self.files[i], self.channels).astype(np.float32) / 255
+
+    @contextmanager
+    def damage_told(self) -> Iterator[None]:
+        """Where TensorFlow cannot decode a file, whose name it does not say, look for it and say it."""
+        try:
+            yield
+        except tf.errors.InvalidArgumentError:
+            for files in self.files:
+                _read(files, self.channels)
+            raise
 
     def cutter(self) -> tuple[int, Any]:
         """How many patches a visit takes, and the function (image number, tops, lefts, side) → patches in ``dtype``."""
@@ -175,7 +197,12 @@ def _tfds(source: str, channels: int) -> list[np.ndarray]:
         raise InputError(
             f"no prepared data set {source!r} ({str(error).splitlines()[0]}); run tfds build first"
         ) from error
-    return [_array(item["image"], channels) for item in tfds.as_numpy(data)]
+    images = []
+    for item in tfds.as_numpy(data):
+        if "image" not in item:
+            raise InputError(f"{source!r} has the features {', '.join(item)}; expected one that is named image")
+        images.append(_array(item["image"], channels))
+    return images
 
 
 # The types in which images are kept, and the value of white in each.
@@ -195,7 +222,7 @@ def _array(image: np.ndarray, channels: int, *, beyond: bool = False) -> np.ndar
         )
     if image.dtype == np.float32 and not beyond and not (image.min() >= 0 and image.max() <= 1):
         raise InputError(f"float image from {image.min():g} to {image.max():g}; expected clean values in [0, 1]")
-    return _fit_channels(image, channels).numpy()
+    return image if image.shape[-1] == channels else _fit_channels(image, channels).numpy()
 
 
 def _rescaled(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -219,7 +246,7 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
 
     from zoo.pillow import open_with_pillow
 
-    sizes = []
+    sizes, turned, paired = [], set(), bool(files[1:])
     for file in files:
         try:
             with open_with_pillow(Path(file), ("JPEG", "PNG", "BMP", "GIF")) as image:  # those that TensorFlow reads
@@ -229,12 +256,17 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
                         "expected one without: save it as PNG"
                     )
                 sizes.append(image.size[::-1])
+                turned.add(image.getexif().get(ORIENTATION, 1) if paired else 1)
         except InputError:
             raise
         except (UnidentifiedImageError, OSError) as error:
             raise InputError(f"cannot read {file!r} as an image ({error}); remove or replace the file") from error
     if len(set(sizes)) > 1:
         raise UsageError(f"{files[0]!r} and {files[1]!r} have sizes {sizes}; expected pairs of equal size")
+    if len(turned) > 1:
+        raise UsageError(
+            f"{files[0]!r} and {files[1]!r} lie on different sides, by their EXIF; expected pairs that are turned alike"
+        )
     return sizes[0]
 
 
