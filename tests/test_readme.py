@@ -137,7 +137,7 @@ def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch
     rows = [line.split(" | ") for line in between("benchmark").splitlines() if " | " in line]
     told = {row[0].strip("|` "): row[5] for row in rows if row[0].strip("|` -") and row[5][:1].isdigit()}
     assert len(told) > 20 and told.items() <= quality.items()
-    reached = {(e.name, score["set"], score["noise"]): f"{score['psnr']:.2f}" for e in entries for score in e.scores}
+    reached = {(e.name, score["set"], score["noise"]): score["psnr"] for e in entries for score in e.scores}
     compared = 0
     for line in between("noise level").split("| blind |")[1].splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
@@ -146,7 +146,7 @@ def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch
         entry = noise_level_error.SETS.get(folder)
         for name, cell in ((entry, 2), (f"{entry}-aware", 4)):
             if (name, folder, noise) in reached:
-                assert cells[cell] == reached[name, folder, noise], line
+                assert abs(float(cells[cell]) - reached[name, folder, noise]) < 0.012, line  # noise is drawn in float32
                 compared += 1
     assert compared > 20
 

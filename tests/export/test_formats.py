@@ -278,6 +278,9 @@ def test_residual_chains_are_no_passes_of_their_own(small: Small, tmp_path: Path
     assert (count["ReorderInput"], count["ReorderOutput"]) == (1, count["DepthToSpace"])
     sums = [node for node in nodes if node.op_type == "Conv" and len(node.input) == 4]
     assert len(sums) == sum(isinstance(layer, keras.layers.Add) for layer in model.layers) - 1  # that with the skip
+    export.to_onnx(small("resnet", channels=3, impulses=True), tmp_path / "impulses.onnx")
+    written = Counter(node.op_type for node in onnx.load(tmp_path / "impulses.onnx").graph.node)
+    assert (written["MaxPool"], written["DepthToSpace"]) == (1, 2)  # none before products
 
 
 def test_int8_leaves_layers_in_float_until_little_is_lost(tmp_path: Path) -> None:
