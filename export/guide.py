@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -57,11 +58,16 @@ def python_onnx(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
     return (
         "import sys\n\nimport numpy as np\nimport onnxruntime\nfrom PIL import Image\n\n"
-        f'session = onnxruntime.InferenceSession("{file}")\n'
+        f"session = onnxruntime.InferenceSession({_quoted(file)})\n"
         f"{_feeds(facts)}"
         '(denoised,) = session.run(["denoised"], feeds)\n'
         f"{_saved(facts)}"
     )
+
+
+def _quoted(file: str) -> str:
+    """A name as text in Python and C++."""
+    return json.dumps(file, ensure_ascii=False)
 
 
 def _feeds(facts: Facts) -> str:
@@ -114,7 +120,7 @@ def cpp_onnx(facts: Facts, file: str) -> str:
         f"  size_t bytes = pixels.size() * sizeof({kind});\n"
         "  std::ifstream(argv[1], std::ios::binary).read(reinterpret_cast<char*>(pixels.data()), bytes);\n"
         "  Ort::Env env;\n"
-        f'  Ort::Session session(env, "{file}", Ort::SessionOptions{{}});\n'
+        f"  Ort::Session session(env, {_quoted(file)}, Ort::SessionOptions{{}});\n"
         "  auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);\n"
         f"  std::vector<int64_t> shape{shape[facts.layout]};\n"
         f"  Ort::Value image = Ort::Value::CreateTensor<{kind}>(\n"
@@ -164,7 +170,7 @@ def python_openvino(facts: Facts, file: str) -> str:
     return (
         "import sys\n\nimport numpy as np\nimport openvino\nfrom PIL import Image\n\n"
         'exact = {"INFERENCE_PRECISION_HINT": "f32"}  # or else, where the processor has it, bfloat16\n'
-        f'model = openvino.Core().compile_model("{file}", "AUTO", exact)\n'
+        f'model = openvino.Core().compile_model({_quoted(file)}, "AUTO", exact)\n'
         f"{_feeds(facts)}"
         'denoised = model(feeds)["denoised"]\n'
         f"{_saved(facts)}"
@@ -179,7 +185,7 @@ def python_litert(facts: Facts, file: str) -> str:
     return (
         "import sys\n\nimport numpy as np\n"
         "from ai_edge_litert.interpreter import Interpreter\nfrom PIL import Image\n\n"
-        f'model = Interpreter("{file}")\n'
+        f"model = Interpreter({_quoted(file)})\n"
         f"{_feeds(facts)}"
         f"inputs = {{part['index']: feeds[{name}] for part in model.get_input_details()}}\n"
         "for index, value in inputs.items():\n"

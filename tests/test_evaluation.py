@@ -172,6 +172,12 @@ def test_no_images(tmp_path: Path, images: Any) -> None:
         evaluate(ours(tmp_path), images if isinstance(images, list) else tmp_path / images, "gaussian:25")
 
 
+def test_brighter_than_white_is_not_clean(tmp_path: Path, gray: np.ndarray) -> None:
+    bright = gray.astype(np.float32) / 128
+    with pytest.raises(InputError, match=r"^image 0: clean image from 0\S* to 1\.9\S*; expected values in \[0, 1\]"):
+        evaluate("resnet-gaussian-gray-tiny", [bright], "gaussian:25")
+
+
 def test_too_small_for_ssim(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="11×11"):
         evaluate(ours(tmp_path), [np.zeros((10, 40), np.uint8)], "gaussian:25")

@@ -208,7 +208,10 @@ def _clean(name: str, source: Any, channels: int) -> np.ndarray:
             array = to_gray(array)
         check_image(array, channels)
         _check_window(array)
-        return to_tensor(array, channels)[0][0]
+        clean = to_tensor(array, channels)[0][0]
+        if not (clean.min() > -1e-5 and clean.max() < 1 + 1e-5):  # but for rounding; every output is cut there
+            raise InputError(f"clean image from {clean.min():g} to {clean.max():g}; expected values in [0, 1]")
+        return clean
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 

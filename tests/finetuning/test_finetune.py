@@ -283,7 +283,7 @@ def test_noisy_clean_images_are_noticed(pictures: dict[str, Path]) -> None:
     assert any("look noisy" in n for n in survey("clean", (pictures["noisy"],), channels=1, smallest=32).notes)
 
 
-def test_depths_and_colours_are_mixed(tmp_path: Path) -> None:
+def test_depths_and_colours_are_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gray = photographs.camera()[:64, :64]
     Image.fromarray(gray).save(tmp_path / "a.png")
     Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "b.tif")
@@ -291,6 +291,12 @@ def test_depths_and_colours_are_mixed(tmp_path: Path) -> None:
     found = survey("clean", (tmp_path,), channels=3, smallest=32)
     assert {item.image.shape for item in found.items} == {(64, 64, 3)}
     assert {item.image.dtype.name for item in found.items} == {"uint8", "uint16"}
+    values = 3 * 3 * 64 * 64  # which training keeps in 16 bits each
+    monkeypatch.setattr("zoo.finetuning.survey.CACHE_BYTES", 2 * values)
+    survey("clean", (tmp_path,), channels=3, smallest=32)
+    monkeypatch.setattr("zoo.finetuning.survey.CACHE_BYTES", 2 * values - 1)
+    with pytest.raises(InputError, match="the images take more than"):
+        survey("clean", (tmp_path,), channels=3, smallest=32)
 
 
 def test_files_of_one_name_in_many_folders(tmp_path: Path) -> None:

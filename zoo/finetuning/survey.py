@@ -108,7 +108,7 @@ def survey(
             into memory.
     """
     found = Survey(kind)
-    digest, size = hashlib.sha256(), 0
+    digest, values, deepest = hashlib.sha256(), 0, 1
     files = list(_pairs(found, *map(Path, folders)) if kind == "pairs" else ((p,) for p in _files(Path(folders[0]))))
     top = Path(folders[0])
     for group in track(files, "looking", console=Console(stderr=True), transient=True, disable=not progress):
@@ -127,8 +127,10 @@ def survey(
                 found.left_out.append((name, reason))
                 continue
             found.items.append(Item(name, *images))
-            size += sum(image.nbytes for image in images)
-            if size > CACHE_BYTES:
+            # Training keeps all of them in the type of the deepest.
+            values += sum(image.size for image in images)
+            deepest = max(deepest, *(image.itemsize for image in images))
+            if values * deepest > CACHE_BYTES:
                 raise InputError(
                     f"the images take more than {CACHE_BYTES / 2**30:.1f} GiB; expected less: take a part of them, or "
                     "set DENOISE_ZOO_CACHE_BYTES"
