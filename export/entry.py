@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from export.card import card, data_line
-from export.deliver import version
+from export.deliver import NOBODYS, version
 from export.onnx_file import write_entry_model
 from export.parity import as_float32
 from export.sizes import any_size
@@ -115,10 +115,10 @@ def publish(
 
 
 def _foreign(folder: Path) -> list[str]:
-    """What is in a folder that is no entry's; of one that is, what systems hide there themselves does not count."""
+    """What is in a folder that is no entry's, nor put there by systems by themselves."""
     entry = (folder / ENTRY_FILE).is_file()
     ours = {ENTRY_FILE, CARD_FILE, *FILES, *DRAWN}
-    return [p.name for p in folder.iterdir() if not entry or (p.name not in ours and not p.name.startswith("."))]
+    return [p.name for p in folder.iterdir() if not entry or p.name not in ours | NOBODYS]
 
 
 def measured(entry: Pretrained, **figures: Any) -> Pretrained:

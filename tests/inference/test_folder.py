@@ -92,7 +92,7 @@ def test_names_that_are_no_text(toy: Toy, tmp_path: Path) -> None:
     source.rename(tmp_path / "a" / os.fsdecode(b"caf\xe9.png"))
     tasks = plan([tmp_path / "a"], tmp_path / "out")
     tasks[0].target.parent.mkdir()
-    tasks[0].target.touch()
+    tasks[0].target.write_bytes(b"a result")
     note(Journal(tmp_path / "out", "way"), tasks[0])
     assert Journal(tmp_path / "out", "way").done(tasks[0])
 
@@ -157,6 +157,15 @@ def test_the_journal_knows_sources_and_ways(tmp_path: Path) -> None:
     assert not Journal(tmp_path / "out", "another way").done(task)
     os.utime(task.target, ns=(stamp, stamp))
     assert Journal(tmp_path / "out", "one way").done(task) == "as it was"
+    content = task.target.read_bytes()
+    task.target.write_bytes(b"")  # the machine went down
+    assert not Journal(tmp_path / "out", "one way").done(task)
+    task.target.write_bytes(content)
+    path.write_bytes(path.read_bytes() + b'{"target": "half a li')
+    Journal(tmp_path / "out", "one way").forget([task])
+    assert not Journal(tmp_path / "out", "one way").done(task)
+    note(Journal(tmp_path / "out", "one way"), task)
+    assert Journal(tmp_path / "out", "one way").done(task)
     os.utime(source, ns=(1, 1))
     assert not Journal(tmp_path / "out", "one way").done(task)
     task.target.unlink()

@@ -208,14 +208,19 @@ def test_pairs_and_neighbours_are_trimmed_alike():
         np.testing.assert_array_equal(np.round(noisy * 255), np.round(clean * 255) // 2)
 
 
-def test_pairs_that_lie_on_different_sides_are_refused(tmp_path):
-    """Their pixels are taken as they lie."""
-    picture, exif = Image.fromarray(pictures()[0][:32, :32]), Image.Exif()
+@pytest.mark.parametrize("size", [(32, 32), (32, 24)])
+def test_pairs_that_lie_on_different_sides_are_refused(tmp_path, size):
+    """Pixels are taken as they lie, and one of the files may only have lost the tag."""
+    picture, exif = pictures()[0][: size[0], : size[1]], Image.Exif()
+    exif[274] = 6
     for name in ("noisy", "clean"):
         (tmp_path / name).mkdir()
-        picture.save(tmp_path / name / "a.jpg", exif=exif, quality=50 if name == "noisy" else 95)
-        exif[274] = 6
-    with pytest.raises(UsageError, match="lie on different sides"):
+    Image.fromarray(picture).save(tmp_path / "clean" / "a.jpg", quality=95)
+    Image.fromarray(picture).save(tmp_path / "noisy" / "a.jpg", quality=50, exif=exif)
+    assert len(open_images((tmp_path / "noisy", tmp_path / "clean"), 3)) == 1
+    Image.fromarray(np.rot90(picture)).save(tmp_path / "noisy" / "a.jpg", quality=50, exif=exif)
+    told = "lie on different sides" if size[0] == size[1] else "expected pairs of equal size"
+    with pytest.raises(UsageError, match=told):
         open_images((tmp_path / "noisy", tmp_path / "clean"), 3)
 
 

@@ -310,6 +310,28 @@ def test_another_run_is_not_resumed(short_rounds, tmp_path, other, message):
     assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
 
 
+class Own(keras.layers.Layer):
+    """Of somebody's own, and not to be written down."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+
+def test_a_network_of_ones_own_is_resumed_however_its_layers_are_called(short_rounds, tmp_path):
+    def own() -> keras.Model:
+        image = keras.Input((None, None, 1))
+        inner = keras.Sequential([keras.layers.Conv2D(8, 3, padding="same"), keras.layers.ReLU()])
+        x = Own(lambda x: 2 * x)(inner(image))
+        return keras.Model(image, keras.layers.Conv2D(1, 3, padding="same")(x))
+
+    zoo.fit(own(), PHOTOGRAPHS, steps=10, out=tmp_path, **QUICK)
+    assert zoo.fit(own(), PHOTOGRAPHS, steps=2e1, out=tmp_path, resume=True, **QUICK).steps == 20
+
+
 def test_a_full_disk_is_told_and_the_last_checkpoint_stays(short_rounds, tmp_path, monkeypatch):
     zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path, **QUICK)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}

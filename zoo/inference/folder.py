@@ -94,7 +94,8 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
     if several and (output.is_file() or (is_picture(output) and not output.is_dir())):
         raise UsageError(f"{len(found)} pictures with output {str(output)!r}; expected a folder")
     mirrored = several or output.is_dir()
-    if ending and not mirrored and FORMATS.get(output.suffix.lower()) != FORMATS.get(ending):
+    named = output.suffix.lower()
+    if ending and not mirrored and FORMATS.get(named, named) != FORMATS.get(ending, ending):
         raise UsageError(f"output {str(output)!r} in the format of {ending}; expected a name in {ending}")
     tasks = []
     for source, place in found:
@@ -167,7 +168,9 @@ class Journal:
         self.path, self.how = folder / JOURNAL, how
         self._lock = threading.Lock()
         try:
-            self.path.open("ab").close()  # what nobody could note would be made anew each time
+            with self.path.open("a+b") as file:  # what nobody could note would be made anew each time
+                if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                    file.write(b"\n")  # half a line, if the machine went down
             self._lines = _read_journal(self.path)
         except OSError as error:
             raise InputError(
@@ -190,7 +193,8 @@ class Journal:
         """How the result is that was made from this very source in this very way: somebody may have retouched it."""
         with contextlib.suppress(OSError):
             if (seen := self.look(task)) is not None:
-                result = _stamp(task.target)
+                if not (result := _stamp(task.target))[0]:  # the machine went down before it was on the disk
+                    return None
                 noted = self._lines.get(str(seen["target"]), {})
                 if noted | {"result": result} == seen | {"result": result}:
                     return "as it was" if noted["result"] == result else "changed"
@@ -224,7 +228,7 @@ def _read_journal(path: Path) -> dict[str, dict[str, object]]:
     if not path.is_file():
         return lines
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError, TypeError, KeyError):  # half a line, if the machine went down
+        with contextlib.suppress(ValueError, TypeError, KeyError):
             entry = json.loads(line)
             lines[os.fspath(entry["target"])] = entry
     return lines

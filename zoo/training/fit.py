@@ -69,7 +69,8 @@ def fit(
         out: A folder that receives ``last-STEP.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
             ``run.json``; None writes nothing.
         resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state. Network,
-            noise, loss, optimizer, patch and seed must be the same; the budget may be another.
+            noise, loss, optimizer, patch, seed and whether there is an ``ema`` must be the same; the budget may be
+            another.
         batch, patch: Patches per step; their side in pixels.
         augment: Variations of the patches; :class:`zoo.training.data.Augment` by default, without rescaling where the
             images are noisy and nothing else.
@@ -98,6 +99,8 @@ def fit(
     """
     if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
+    if isinstance(steps, float) and steps.is_integer():  # 1e4
+        steps = int(steps)
     noise = None if noise is None else as_noise(noise)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     if takes_sigma and (noise is None or not noise.has_level):

@@ -174,13 +174,25 @@ class Run:
 
 
 def layers_digest(model: keras.Model) -> str:
-    """A short name for what a model's layers compute, whatever they are called and however precisely they do it."""
+    """A short name for what a model's layers compute, whatever they are called and however precisely they do it.
+
+    Of each layer, the plain values of its config: others hold names and code, which may differ each time they are made.
+    """
     layers = []
     for layer in model.layers:
-        config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype", "seed", "trainable")}
-        layers.append([type(layer).__name__, config])
-    text = json.dumps(layers, sort_keys=True, default=lambda value: type(value).__name__)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        try:
+            config = layer.get_config()
+        except Exception:  # somebody's own, that cannot be written down
+            config = {}
+        plain = {k: v for k, v in config.items() if k not in ("name", "dtype", "seed", "trainable") and _is_plain(v)}
+        layers.append([type(layer).__name__, plain])
+    return hashlib.sha256(json.dumps(layers, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def _random_states(model: keras.Model) -> list[Any]:

@@ -158,13 +158,33 @@ def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
             f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
         )
     images = ImageSet([(left[name][0], right[name][0]) for name in sorted(left)], channels, paired=True)
-    for i, (a, _) in enumerate(images.files):
-        pair = images.image(i)
-        if np.array_equal(pair[..., :channels], pair[..., channels:]):
+    for i, (a, b) in enumerate(images.files):
+        one, other = np.split(images.image(i), 2, axis=-1)
+        if np.array_equal(one, other):
             raise UsageError(
                 f"{a!r} equals its clean picture; expected a noisy one: from equal pairs a network learns to copy"
             )
+        if _orientation(a) != _orientation(b) and _is_turned(one, other):
+            raise UsageError(
+                f"{a!r} and {b!r} lie on different sides, as their EXIF says; expected pairs whose pixels lie alike"
+            )
     return images
+
+
+def _orientation(file: str) -> int:
+    """How a viewer turns a JPEG."""
+    from zoo.pillow import open_with_pillow
+
+    with open_with_pillow(Path(file), ("JPEG", "PNG", "BMP", "GIF")) as image:
+        found = image.getexif().get(ORIENTATION, 1) if image.format == "JPEG" else 1
+    return found if found in range(2, 9) else 1
+
+
+def _is_turned(noisy: np.ndarray, clean: np.ndarray) -> bool:
+    """Whether a picture is more like another one when that is turned or mirrored: many lose the tag, and lie alike."""
+    turned = [np.rot90(side, k) for side in (clean, clean[:, ::-1]) for k in range(4)]
+    errors = [float(np.square(noisy - one).mean()) for one in turned if one.shape == noisy.shape]
+    return errors[0] > min(errors)
 
 
 def _array_pairs(
@@ -246,7 +266,7 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
 
     from zoo.pillow import open_with_pillow
 
-    sizes, turned, paired = [], set(), bool(files[1:])
+    sizes = []
     for file in files:
         try:
             with open_with_pillow(Path(file), ("JPEG", "PNG", "BMP", "GIF")) as image:  # those that TensorFlow reads
@@ -256,17 +276,12 @@ def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
                         "expected one without: save it as PNG"
                     )
                 sizes.append(image.size[::-1])
-                turned.add(image.getexif().get(ORIENTATION, 1) if paired else 1)
         except InputError:
             raise
         except (UnidentifiedImageError, OSError) as error:
             raise InputError(f"cannot read {file!r} as an image ({error}); remove or replace the file") from error
     if len(set(sizes)) > 1:
         raise UsageError(f"{files[0]!r} and {files[1]!r} have sizes {sizes}; expected pairs of equal size")
-    if len(turned) > 1:
-        raise UsageError(
-            f"{files[0]!r} and {files[1]!r} lie on different sides, by their EXIF; expected pairs that are turned alike"
-        )
     return sizes[0]
 
 
