@@ -117,10 +117,10 @@ def test_card(entry: Pretrained) -> None:
 
 def test_publishing_again_gives_the_same_and_replaces(trained: keras.Model, tmp_path: Path) -> None:
     first = put(trained, tmp_path / "mine")
-    (tmp_path / "mine" / "left-over").write_text("")
+    (tmp_path / "mine" / "before-after.png").write_text("of the earlier one")
     again = put(trained, tmp_path / "mine")
     assert again == first and os.listdir(tmp_path) == ["mine"]
-    assert "left-over" not in os.listdir(tmp_path / "mine")
+    assert "before-after.png" not in os.listdir(tmp_path / "mine")
 
 
 @pytest.mark.parametrize(
