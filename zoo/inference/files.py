@@ -21,7 +21,7 @@ from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, MissingExtraError, ZooError, damaged, one_line
 from zoo.inference import png
 from zoo.inference.images import channels_of, white_of
-from zoo.inference.metadata import Metadata
+from zoo.inference.metadata import ORIENTATION, Metadata
 from zoo.pillow import open_with_pillow
 
 # A picture of more pixels is refused before anything of it is decoded, unless the caller expects it.
@@ -84,7 +84,6 @@ DEEP_MODES = ("CMYK", "YCbCr", "LAB")
 CONVERSIONS |= dict.fromkeys(("P", "RGBX", "HSV", *DEEP_MODES), "RGB")
 # What JPEG has room for, in bytes, in each of its segments.
 MOST_OF_JPEG = 65533
-ORIENTATION = 274  # EXIF's tag
 EXIF_HEADER = b"Exif\x00\x00"
 ASSOCIATED = 1  # of TIFF's extrasamples: alpha that is multiplied into the colours
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}

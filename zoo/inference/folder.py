@@ -197,7 +197,7 @@ class Journal:
                     return None
                 noted = self._lines.get(str(seen["target"]), {})
                 if noted | {"result": result} == seen | {"result": result}:
-                    return "as it was" if noted["result"] == result else "changed"
+                    return "as it was" if noted.get("result") == result else "changed"
         return None
 
     def forget(self, tasks: Iterable[Task]) -> None:

@@ -25,7 +25,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from zoo.errors import InputError, damaged
 from zoo.inference.lzw import LZW, check_lzw
-from zoo.inference.metadata import Metadata, TiffPage
+from zoo.inference.metadata import ORIENTATION, Metadata, TiffPage
 
 # tifffile logs what it finds odd in a file; without a handler, Python would print that.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -42,7 +42,6 @@ STORAGE = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317,
 STORAGE |= {282, 283, 296, 347, 512, 513, 514, 529, 530, 531, 532, 34675, 40965, 32997, 32998, *EXIF_IFDS}
 # Tags that say how it was coded, and are no longer true of pixels that were brought into another form.
 CODED = {280, 281, 290, 291, 292, 293, 301, 326, 327, 328, 332, 333, 334, 336, 433}
-ORIENTATION = 274
 INTEROPERABILITY = 40965  # a pointer within EXIF's directory
 XMP = 700
 EDITORS = (33723, 34377)  # IPTC, Photoshop

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
 from zoo.folders import by_name, files_below
+from zoo.inference.metadata import ORIENTATION
 
 
 def _bytes_from(variable: str, otherwise: int) -> int:
@@ -27,7 +28,6 @@ def _bytes_from(variable: str, otherwise: int) -> int:
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
 CACHE_BYTES = _bytes_from("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30)
-ORIENTATION = 274  # of EXIF's tags
 # Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
 PATCHES_FROM_FILE = 16
 
