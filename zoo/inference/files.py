@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, MissingExtraError, ZooError, damaged, one_line
 from zoo.inference import png
 from zoo.inference.images import channels_of, white_of
-from zoo.inference.metadata import ORIENTATION, Metadata
+from zoo.inference.metadata import Metadata
 from zoo.pillow import open_with_pillow
 
 # A picture of more pixels is refused before anything of it is decoded, unless the caller expects it.
@@ -455,7 +455,7 @@ def _upright(array: np.ndarray, metadata: Metadata) -> np.ndarray:
     exif = Image.Exif()
     if metadata.exif:
         exif.load(metadata.exif)
-    orientation = exif.get(ORIENTATION, 1)
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
     if orientation not in range(2, 9):
         return array
     turned = array.swapaxes(0, 1) if orientation >= 5 else array

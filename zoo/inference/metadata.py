@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ORIENTATION = 274  # EXIF's tag, and TIFF's
-
 
 @dataclass(frozen=True)
 class TiffPage:

@@ -20,12 +20,12 @@ from typing import Any, Literal
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from zoo.errors import InputError, damaged
 from zoo.inference.lzw import LZW, check_lzw
-from zoo.inference.metadata import ORIENTATION, Metadata, TiffPage
+from zoo.inference.metadata import Metadata, TiffPage
 
 # tifffile logs what it finds odd in a file; without a handler, Python would print that.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -166,10 +166,10 @@ class TiffPages:
         try:
             untrue = CODED if decoded is not None or _in_between(page) else set()
             if decoded is not None:
-                untrue = untrue | {ORIENTATION}
+                untrue = untrue | {ExifTags.Base.Orientation}
             tags = tuple(_tag(t) for t in page.tags if t.code not in STORAGE | untrue)
             across, down = (_ratio(page.tags.valueof(code)) for code in (282, 283))
-            if decoded is not None and page.tags.valueof(ORIENTATION) in range(5, 9):
+            if decoded is not None and page.tags.valueof(ExifTags.Base.Orientation) in range(5, 9):
                 across, down = down, across
             unit = page.tags.valueof(296)
             unit = 2 if unit is None else int(unit) if unit in range(1, 6) else 1  # 2 (inch) is TIFF's default
@@ -220,7 +220,7 @@ class TiffPages:
         with self.path.open("rb") as file:
             exif.load_from_fp(file, self._pages[i].offset)
             if turned:
-                exif.pop(ORIENTATION, None)
+                exif.pop(ExifTags.Base.Orientation, None)
             return exif_block(exif)
 
 

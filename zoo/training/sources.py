@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import ExifTags
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
 from zoo.folders import by_name, files_below
-from zoo.inference.metadata import ORIENTATION
+from zoo.pillow import open_with_pillow
 
 
 def _bytes_from(variable: str, otherwise: int) -> int:
@@ -173,10 +174,8 @@ def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
 
 def _orientation(file: str) -> int:
     """How a viewer turns a JPEG."""
-    from zoo.pillow import open_with_pillow
-
     with open_with_pillow(Path(file), ("JPEG", "PNG", "BMP", "GIF")) as image:
-        found = image.getexif().get(ORIENTATION, 1) if image.format == "JPEG" else 1
+        found = image.getexif().get(ExifTags.Base.Orientation, 1) if image.format == "JPEG" else 1
     return found if found in range(2, 9) else 1
 
 
@@ -263,8 +262,6 @@ def _fit_channels(image: Any, channels: int) -> Any:
 def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
     """Height and width from the header, equal for all files of a pair."""
     from PIL import UnidentifiedImageError
-
-    from zoo.pillow import open_with_pillow
 
     sizes = []
     for file in files:
