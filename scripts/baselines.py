@@ -37,8 +37,8 @@ from export.card import decibels, table
 from zoo.atomic import file_beside
 from zoo.cli.options import holding
 from zoo.evaluation import psnr
-from zoo.inference.files import read_image
 from zoo.inference.pictures import as_float
+from zoo.inference.reading import read_image
 from zoo.noise import Mixture, Noise, Poisson, noise_from_name, number
 
 README = Path(__file__).parents[1] / "README.md"

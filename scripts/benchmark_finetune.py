@@ -34,7 +34,7 @@ from export.card import table
 from zoo.atomic import file_beside
 from zoo.cli.options import holding
 from zoo.evaluation import psnr
-from zoo.inference.files import write_image
+from zoo.inference.writing import write_image
 
 README = Path(__file__).parents[1] / "README.md"
 KEPT = Path(__file__).with_suffix(".json")

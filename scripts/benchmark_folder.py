@@ -23,8 +23,9 @@ from skimage import data
 
 import zoo
 from zoo.inference.denoise_file import Settings
-from zoo.inference.files import read_image, write_image
 from zoo.inference.folder import Denoisers, Journal, denoise_all, plan, prepare, way
+from zoo.inference.reading import read_image
+from zoo.inference.writing import write_image
 
 
 def pictures(folder: Path, count: int, side: int, ending: str) -> list[Path]:

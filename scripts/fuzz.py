@@ -33,7 +33,8 @@ from skimage import data
 
 import zoo
 from zoo.cli import main as command
-from zoo.inference.files import FORMATS, open_pages
+from zoo.inference.reading import open_pages
+from zoo.inference.writing import FORMATS
 
 LIMIT_S = 60
 OLD = b"an older output"

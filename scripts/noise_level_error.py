@@ -23,8 +23,8 @@ from skimage.restoration import estimate_sigma
 import zoo
 from zoo.cli.options import holding
 from zoo.evaluation import psnr
-from zoo.inference.files import read_image
 from zoo.inference.noise_level import noise_level
+from zoo.inference.reading import read_image
 
 SETS = {"BSD68": "resnet-gaussian-gray", "Kodak24": "resnet-gaussian-color"}  # and their blind entries
 # Sigma, and bits, where black and white cut the noise.

@@ -1,12 +1,19 @@
-"""Opening with Pillow, without its own limit on the size of a picture: ours are checked by whoever opens."""
+"""Opening with Pillow, without its own limit on the size of a picture (ours are checked by whoever opens), and what it
+raises.
+"""
 
 from __future__ import annotations
 
+import struct
 import threading
 from pathlib import Path
 from typing import IO
 
 from PIL import Image, ImageFile
+
+# What Pillow's decoders and EXIF reader raise on damaged files, by accident or of purpose (found by damaging files).
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, AttributeError)
+DAMAGED += (OverflowError, MemoryError, AssertionError, NotImplementedError, ZeroDivisionError)
 
 _opening = threading.Lock()
 

@@ -69,8 +69,8 @@ def test_details_are_where_there_is_most_and_least_to_see() -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("planes", [1, 2, 3, 4])
 def test_pictures_of_any_kind_are_shown_upright(tmp_path: Path, dtype: str, planes: int) -> None:
-    from zoo.inference.files import write_image
     from zoo.inference.metadata import Metadata
+    from zoo.inference.writing import write_image
 
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -270,7 +270,8 @@ def test_no_keras_is_imported(toy: Toy, tmp_path: Path) -> None:
 import sys
 import numpy as np
 import zoo
-from zoo.inference.files import read_image, write_image
+from zoo.inference.reading import read_image
+from zoo.inference.writing import write_image
 
 image, metadata = read_image(sys.argv[2])
 write_image(sys.argv[3], zoo.load(sys.argv[1])(image, tile=8), metadata)
@@ -279,7 +280,8 @@ heavy = {"tensorflow", "keras", "jax", "torch", "onnx"} & set(sys.modules)
 heavy |= {name for name in sys.modules if name.startswith(("zoo.training", "zoo.architectures", "export"))}
 sys.exit(f"imported: {heavy}" if heavy else 0)
 """
-    from zoo.inference.files import read_image, write_image
+    from zoo.inference.reading import read_image
+    from zoo.inference.writing import write_image
 
     source, result = tmp_path / "in.png", tmp_path / "out.png"
     write_image(source, np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8))

@@ -19,9 +19,10 @@ from PIL.TiffImagePlugin import IFDRational
 from skimage import data
 
 from zoo.errors import InputError, MissingExtraError
-from zoo.inference import files
-from zoo.inference.files import FORMATS, check_writable, read_image, write_image
-from zoo.inference.metadata import Metadata
+from zoo.inference import writing
+from zoo.inference.metadata import Metadata, as_seen
+from zoo.inference.reading import read_image
+from zoo.inference.writing import FORMATS, check_writable, write_image
 
 WHITE = {"uint8": 255, "uint16": 65535}
 
@@ -391,7 +392,7 @@ def test_forbidden_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     folder, file = tmp_path / "folder", tmp_path / "file.png"
     folder.mkdir()
     file.touch()
-    monkeypatch.setattr(files.os, "access", lambda path, mode: Path(path) not in (folder, file))
+    monkeypatch.setattr(writing.os, "access", lambda path, mode: Path(path) not in (folder, file))
     for path in (folder / "out.png", file):
         with pytest.raises(InputError, match="permission denied"):
             check_writable(path)
@@ -446,7 +447,7 @@ def test_what_has_no_place_for_an_orientation_is_turned_upright(orientation: int
     exif[274] = orientation
     wanted = Image.fromarray(image)
     wanted.info["exif"] = exif.tobytes()
-    found = files.as_seen(image, Metadata("JPEG", exif=exif.tobytes()))
+    found = as_seen(image, Metadata("JPEG", exif=exif.tobytes()))
     np.testing.assert_array_equal(found, np.asarray(ImageOps.exif_transpose(wanted)))
 
 

@@ -13,9 +13,10 @@ from PIL import Image, ImageCms
 from zoo.errors import InputError, MissingExtraError
 from zoo.inference import tiff
 from zoo.inference.compare import read_pair
-from zoo.inference.files import as_seen, open_pages, read_image, write_pages
-from zoo.inference.metadata import Metadata
+from zoo.inference.metadata import Metadata, as_seen
 from zoo.inference.pictures import read_picture, write_picture
+from zoo.inference.reading import open_pages, read_image
+from zoo.inference.writing import write_pages
 
 WHITE = {"uint8": 255, "uint16": 65535}
 

@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
     from zoo.atomic import file_beside
     from zoo.inference.compare import compare_page, compare_sheet, read_pair
-    from zoo.inference.files import check_writable, write_image
     from zoo.inference.pictures import refuse_overwriting
+    from zoo.inference.writing import check_writable, write_image
 
     pairs, failed = _pairs(args.before, args.after), 0
     refuse_overwriting([path for pair in pairs for path in pair], args.output)

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zoo.errors import InputError
-from zoo.inference.files import as_seen
 from zoo.inference.images import channels_of, to_color
+from zoo.inference.metadata import as_seen
 from zoo.inference.pictures import fitting, read_picture
 
 GAP, TITLE = 8, 30

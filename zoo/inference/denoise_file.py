@@ -13,10 +13,10 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.inference.denoiser import Denoiser
-from zoo.inference.files import MAX_PIXELS
 from zoo.inference.images import channels_of, strips, to_color, to_gray
 from zoo.inference.metadata import Metadata
 from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
+from zoo.inference.reading import MAX_PIXELS
 from zoo.inference.tiling import Progress, TileSize
 
 

@@ -21,8 +21,8 @@ from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.folders import files_below
 from zoo.inference.denoise_file import Report, Settings, denoise_file
 from zoo.inference.denoiser import Denoiser, check_sigma, load
-from zoo.inference.files import FORMATS
 from zoo.inference.pictures import ENDINGS, check_output, is_picture, refuse_overwriting
+from zoo.inference.writing import FORMATS
 from zoo.pretrained import describe, shipped
 
 # What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.

@@ -15,9 +15,10 @@ import numpy as np
 
 from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, UsageError, one_line
-from zoo.inference.files import FLOATS, FORMATS, MAX_PIXELS, as_seen, check_writable, open_pages, write_pages
 from zoo.inference.images import channels_of, check_image, white_of
-from zoo.inference.metadata import Metadata
+from zoo.inference.metadata import Metadata, as_seen
+from zoo.inference.reading import MAX_PIXELS, open_pages
+from zoo.inference.writing import FLOATS, FORMATS, check_writable, write_pages
 
 ARRAY = ".npy"
 ENDINGS = (*FORMATS, ARRAY)
@@ -33,7 +34,7 @@ Page = tuple[np.ndarray, Metadata]
 def open_picture(
     path: Path, *, max_pixels: int = MAX_PIXELS, planes: bool = False
 ) -> Iterator[tuple[Iterator[Page], bool]]:
-    """The pages of an image file or of a .npy file, as :func:`zoo.inference.files.open_pages`.
+    """The pages of an image file or of a .npy file, as :func:`zoo.inference.reading.open_pages`.
 
     Returns:
         An iterator of the pages, and whether they need a BigTIFF.
