@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import IFDRational
 from skimage import data
 
 from zoo.errors import InputError, MissingExtraError
+from zoo.inference import png as png_files
 from zoo.inference import writing
 from zoo.inference.metadata import Metadata, as_seen
 from zoo.inference.reading import read_image
@@ -224,6 +225,23 @@ def test_what_jpeg_has_no_room_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="EXIF data is too long"):
         write_image(tmp_path / "long.jpg", *read_image(tmp_path / "in.tif"))
     assert not (tmp_path / "long.jpg").exists()
+    for length, kept in ((65533 - 29, True), (65533 - 28, False)):
+        xmp = b"x" * length
+        write_image(tmp_path / "out.jpg", random_image((8, 9), "uint8"), Metadata("TIFF", xmp=xmp))
+        assert read_image(tmp_path / "out.jpg")[1].xmp == (xmp if kept else None)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("shape", [(300, 200), (300, 200, 3), (200, 300, 4)])
+def test_what_repeats_in_a_png_is_looked_for_where_it_may_be_found(dtype: str, shape: tuple[int, ...]) -> None:
+    """Not in photographs, in both byte orders and memory orders; but in print."""
+    white = np.iinfo(dtype).max
+    photo = np.random.default_rng(0).normal(0, 0.02, shape).cumsum(1) + 0.5
+    photo = (np.clip(photo, 0, 1) * white).astype(dtype)
+    letters = np.random.default_rng(0).integers(0, 2, (10, 5, *shape[2:])).astype(dtype) * np.array(white, dtype)
+    drawing = np.tile(letters, (shape[0] // 10, shape[1] // 5, *[1] * (len(shape) - 2)))
+    for array, within in ((photo, True), (photo.swapaxes(0, 1), True), (photo[::-1, ::2], True), (drawing, False)):
+        assert png_files.strategy(array) == (zlib.Z_RLE if within else zlib.Z_DEFAULT_STRATEGY)
 
 
 def test_exif_that_nobody_can_read_stops_nothing(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ FORMATS = {
 }
 # What JPEG has room for, in bytes, in each of its segments.
 MOST_OF_JPEG = 65533
+XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\x00"
 ICC_SPACES = {1: b"GRAY", 3: b"RGB "}
 
 
@@ -208,6 +209,8 @@ def _write_one(path: Path, file_format: Format, array: np.ndarray, metadata: Met
     if (array.dtype.name, array.shape[2] if array.ndim == 3 else 1) in DEEP:
         png.write_deep(path, array, options)
         return
+    if file_format is _PNG:
+        options["compress_type"] = png.strategy(array)
     image = Image.fromarray(array if "exif" in file_format.metadata else upright(array, metadata))
     with _Told(io.FileIO(path, "wb")) as file:
         image.save(file, format=file_format.name, **options)
@@ -229,12 +232,15 @@ def _saved_with(file_format: Format, metadata: Metadata) -> dict[str, Any]:
     for ours, pillows in names.items():
         if ours in file_format.metadata and (value := getattr(metadata, ours)):
             options[pillows] = value
-    if file_format is _JPEG and len(options.get("exif", b"")) > MOST_OF_JPEG:
-        from zoo.inference.tiff import without_blocks
+    if file_format is _JPEG:
+        if len(options.get("exif", b"")) > MOST_OF_JPEG:
+            from zoo.inference.tiff import without_blocks
 
-        options["exif"] = without_blocks(options["exif"])
-    if file_format is _JPEG and max(options.get("dpi", (0,))) > MOST_OF_JPEG:
-        del options["dpi"]  # it has two bytes
+            options["exif"] = without_blocks(options["exif"])
+        if len(options.get("xmp", b"")) > MOST_OF_JPEG - len(XMP_HEADER):
+            del options["xmp"]  # as large as that by an editor's masks and steps, which are done
+        if max(options.get("dpi", (0,))) > MOST_OF_JPEG:
+            del options["dpi"]  # it has two bytes
     if file_format is _PNG:
         texts = PngImagePlugin.PngInfo()
         for keyword, text in metadata.text.items():
