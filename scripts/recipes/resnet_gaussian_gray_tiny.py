@@ -20,13 +20,19 @@ RECIPE = Recipe(
     # 0.02; clean pictures lost 0.6 dB, one of scikit-image's 1.0. So the sixth sees clean ones once more, and counts a
     # quarter again: on ten pictures of val/ 2.5 dB on clean ones, and 0.01 to 0.03 lost on noise (0.2 at sigma 5).
     finish=(
-        {"minutes": 10, "noise": "gaussian:0-55?", "learning_rate": 5e-4, "seed": 6},
+        {"minutes": 10, "noise": "gaussian:0-55?", "learning_rate": 5e-4, "seed": 6, "share": 0.25},
         {"minutes": 16, "learning_rate": 1e-3, "seed": 8, **TEXTURE},
-        {"minutes": 6, "noise": "gaussian:0-55?", "learning_rate": 2.5e-4, "seed": 9, **TEXTURE},
+        {"minutes": 6, "noise": "gaussian:0-55?", "learning_rate": 2.5e-4, "seed": 9, "share": 0.25, **TEXTURE},
         {"minutes": 25, "learning_rate": 1e-3, "seed": 10, **AS_PICTURES},
-        {"minutes": 5, "learning_rate": 2.5e-4, "seed": 11, **AS_PICTURES, "noise": "gaussian:0-55?+bits:8?"},
+        {
+            "minutes": 5,
+            "learning_rate": 2.5e-4,
+            "seed": 11,
+            "share": 0.25,
+            **AS_PICTURES,
+            "noise": "gaussian:0-55?+bits:8?",
+        },
     ),
-    shares=(0.0, 0.0, 0.0, 0.0, 0.75, 0.25),
     augment=PATCHES,
     mixed_precision="mixed_bfloat16",
 )

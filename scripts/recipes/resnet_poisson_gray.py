@@ -15,9 +15,15 @@ RECIPE = other_noise(
     minutes=20,
     finish=(
         {"minutes": 35, "seed": 5, **FINE_TEXTURE, "noise": "poisson:1-100+bits:8?"},
-        {"minutes": 6, "learning_rate": 2.5e-4, "seed": 6, **FINE_TEXTURE, "noise": "poisson:1-100?+bits:8?"},
+        {
+            "minutes": 6,
+            "learning_rate": 2.5e-4,
+            "seed": 6,
+            "share": 0.25,
+            **FINE_TEXTURE,
+            "noise": "poisson:1-100?+bits:8?",
+        },
     ),
-    shares=(0.0, 0.75, 0.25),
     **TEXTURE,
 )
 

@@ -36,9 +36,8 @@ RECIPE = other_noise(
         {"minutes": 38, "seed": 16, **WITH_DRAWINGS},
         {"minutes": 46, "seed": 17, **DRAWINGS_ALL_SIDES},
         {"minutes": 60, "seed": 18, **DRAWINGS_ALL_SIDES},
-        {"minutes": 50, "seed": 22, **FRAMED},
+        {"minutes": 50, "seed": 22, "share": 0.75, **FRAMED},
     ),
-    shares=(*[0.0] * 12, 0.25, 0.75),
     config={"impulses": True},
 )
 

@@ -41,9 +41,8 @@ RECIPE = other_noise(
         {"minutes": 38, "seed": 15, **WITH_DRAWINGS},
         {"minutes": 46, "seed": 16, **DRAWINGS_ALL_SIDES},
         {"minutes": 60, "seed": 17, **DRAWINGS_ALL_SIDES},
-        {"minutes": 78, "learning_rate": 7e-4, "seed": 25, **FRAMED, "batch": 4},
+        {"minutes": 78, "learning_rate": 7e-4, "seed": 25, "share": 0.5, **FRAMED, "batch": 4},
     ),
-    shares=(*[0.0] * 10, 0.5, 0.5),
     config={"impulses": True},
 )
 

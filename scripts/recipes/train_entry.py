@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo.cli.options import holding
 
 
@@ -27,10 +29,9 @@ class Recipe:
     config: dict[str, Any]
     noise: str
     fit: dict[str, Any]
-    finish: tuple[dict[str, Any], ...] = ()  # what each further stage, from the best of the one before, does otherwise
-    # What each stage's best weights count for in the mean that is published (Wortsman et al. 2022, "Robust
-    # fine-tuning"); the last stage's alone by default.
-    shares: tuple[float, ...] = ()
+    # What each further stage, from the weights before it, does otherwise. Its "share" (of 1) is what its best weights
+    # count for in the mean with those, which is published (Wortsman et al. 2022, "Robust fine-tuning").
+    finish: tuple[dict[str, Any], ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
     start: str | None = None  # an entry of the same architecture, as large or smaller, whose weights are the start
@@ -70,6 +71,8 @@ COMPARISON_COLOR: dict[str, Any] = {
     **COMPARISON,
     "fit": {**{name: value for name, value in EVERYDAY.items() if name != "minutes"}, "steps": 16_000, "revive": True},
 }
+BEST, RUN = "best.weights.h5", "run.json"  # of a run
+BEFORE = "before"  # what --last starts from, as if a stage had left it there
 COLORS = {1: "gray", 3: "color"}
 PATCHES = {"rescale": 1, "brightness": 0}  # of the everyday resnet and all that start from it
 # Half of the patches shrunk, to down to half their size: the photographs are large, and many patches of 64 pixels show
@@ -110,7 +113,6 @@ def other_noise(
     noise: str,
     /,
     finish: tuple[dict[str, Any], ...] = (),
-    shares: tuple[float, ...] = (),
     config: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Recipe:
@@ -118,7 +120,7 @@ def other_noise(
     kind = "photo" if "+" in noise else noise.partition(":")[0]
     stage = from_gaussian(channels, **changes)
     stage["config"] = {**stage["config"], **(config or {})}
-    return Recipe(name=f"resnet-{kind}-{COLORS[channels]}", noise=noise, finish=finish, shares=shares, **stage)
+    return Recipe(name=f"resnet-{kind}-{COLORS[channels]}", noise=noise, finish=finish, **stage)
 
 
 def from_gaussian(channels: int, *, augment: dict[str, Any] = PATCHES, **changes: Any) -> dict[str, Any]:
@@ -150,79 +152,102 @@ def large(channels: int, *, minutes: float, seed: int, notes: str, **changes: An
 def train_entry(recipe: Recipe) -> None:
     """Train by ``recipe`` and the command line's paths, then publish to pretrained/NAME."""
     args = parse(recipe)
-    import keras
-
     import export
     import zoo
     from export.training_data import training_data
 
-    data = training_data(args.data / "SOURCES.csv", name="openly licensed photographs")  # before hours are spent
-    stages = {args.run: recipe.fit}
-    for i, changes in enumerate(recipe.finish, start=1):
-        stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
-    before = args.run / "before"  # the shipped weights that --last starts from, as if a stage had left them there
-    if args.last:
-        stages = dict([stages.popitem()])
-        if not (args.resume or args.publish_only):
-            keep_shipped(recipe, before)
-    if not args.publish_only:
-        keras.utils.set_random_seed(0)
-        if recipe.mixed_precision and not args.float32:
-            keras.config.set_dtype_policy(recipe.mixed_precision)
+    try:
+        data = training_data(args.data / "SOURCES.csv", name="openly licensed photographs")  # before hours are spent
         model = zoo.build(recipe.architecture, **recipe.config)
-        if not args.resume:
-            start(model, recipe, args)
-        for folder, options in stages.items():
-            zoo.fit(
-                model,
-                str(args.data / "train"),
-                str(args.data / "val"),
-                out=folder,
-                resume=args.resume and (folder / "run.json").exists(),
-                **{
-                    "noise": recipe.noise,
-                    **options,
-                    "augment": zoo.Augment(**options.get("augment", recipe.augment)),
-                    "schedule": zoo.Schedule(**options.get("schedule", {})),
-                },
-            )
-        keras.config.set_dtype_policy("float32")
-    runs = [folder for folder in stages if (folder / "best.weights.h5").is_file()]
-    if not runs:
-        raise SystemExit(f"no weights in {', '.join(map(str, stages))} yet; train first, up to a validation")
-    shares = recipe.shares if len(runs) == len(stages) else ()  # a mean of all stages, or none
-    if args.last:
-        runs, shares = [before, *runs], shares[-2:]
+        stages = {args.run: recipe.fit}
+        for i, changes in enumerate(recipe.finish, start=1):
+            stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
+        if args.last:
+            stages = dict([stages.popitem()])
+        if not args.publish_only:
+            train(recipe, stages, args)
+        facts = published(model, recipe, stages, args)
+        export.publish(
+            model,
+            recipe.name,
+            architecture=recipe.architecture,
+            config=recipe.config,
+            noise=recipe.noise,
+            recipe=facts,
+            storage="float16",
+            training_data=data,
+        )
+    except zoo.ZooError as error:
+        raise SystemExit(f"{recipe.name}: error: {error}") from error
+
+
+def train(recipe: Recipe, stages: dict[Path, dict[str, Any]], args: argparse.Namespace) -> None:
+    """Go through the stages, each from what would be published after those before."""
+    import keras
+
+    import zoo
+
+    keras.utils.set_random_seed(0)
+    if recipe.mixed_precision and not args.float32:
+        keras.config.set_dtype_policy(recipe.mixed_precision)
     model = zoo.build(recipe.architecture, **recipe.config)
-    found = []
-    for folder in runs if shares else runs[-1:]:
-        model.load_weights(folder / "best.weights.h5")
-        found.append(model.get_weights())
-    if shares:
-        model.set_weights([sum(s * w for s, w in zip(shares, each, strict=True)) for each in zip(*found, strict=True)])
-    spent = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in runs]
-    export.publish(
-        model,
-        recipe.name,
-        architecture=recipe.architecture,
-        config=recipe.config,
-        noise=recipe.noise,
-        recipe={
-            "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
-            "fit": recipe.fit,
-            **({"finish": list(recipe.finish)} if recipe.finish else {}),
-            **({"shares": list(recipe.shares)} if recipe.shares else {}),
-            "augment": recipe.augment,
-            "mixed_precision": recipe.mixed_precision,
-            "start": recipe.start,
-            "steps": sum(run["step"] for run in spent),
-            "minutes": round(sum(run["minutes"] for run in spent), 1),
-            **({} if shares else {"validation_psnr": spent[-1]["best_psnr"]}),  # nobody validated a mean
-            "docstring": recipe.notes,
-        },
-        storage="float16",
-        training_data=data,
-    )
+    start(model, recipe, args)
+    for folder, options in stages.items():
+        known = model.get_weights()
+        fit = {"noise": recipe.noise, **options}
+        share = fit.pop("share", 1)
+        zoo.fit(
+            model,
+            str(args.data / "train"),
+            str(args.data / "val"),
+            out=folder,
+            resume=args.resume and (folder / RUN).exists(),
+            **{
+                **fit,
+                "augment": zoo.Augment(**options.get("augment", recipe.augment)),
+                "schedule": zoo.Schedule(**options.get("schedule", {})),
+            },
+        )
+        model.set_weights(mean(known, model.get_weights(), share))
+    keras.config.set_dtype_policy("float32")
+
+
+def published(
+    model: Any, recipe: Recipe, stages: dict[Path, dict[str, Any]], args: argparse.Namespace
+) -> dict[str, Any]:
+    """Give ``model`` the weights that the runs have come to so far; how they were trained, for the entry."""
+    first, before = next(iter(stages)), args.run / BEFORE
+    done = {folder: options for folder, options in stages.items() if (folder / BEST).is_file()}
+    if first not in done:
+        mend = "publish what --last has trained with --last" if done else "train first, up to a validation"
+        raise SystemExit(f"{first} has no weights yet; {mend}")
+    spent = [json.loads((folder / RUN).read_text(encoding="utf-8")) for folder in done]
+    if args.last:
+        model.load_weights(before / BEST)
+        spent.insert(0, json.loads((before / RUN).read_text(encoding="utf-8")))
+    share = 1
+    for folder, options in done.items():
+        known, share = model.get_weights(), options.get("share", 1)
+        model.load_weights(folder / BEST)
+        model.set_weights(mean(known, model.get_weights(), share))
+    finish = recipe.finish if args.last else recipe.finish[: len(done) - 1]
+    return {
+        "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
+        "fit": recipe.fit,
+        **({"finish": list(finish)} if finish else {}),
+        "augment": recipe.augment,
+        "mixed_precision": recipe.mixed_precision,
+        "start": recipe.start,
+        "steps": sum(run["step"] for run in spent),
+        "minutes": round(sum(run["minutes"] for run in spent), 1),
+        **({"validation_psnr": spent[-1]["best_psnr"]} if share == 1 else {}),  # nobody validated a mean
+        "docstring": recipe.notes,
+    }
+
+
+def mean(before: list[np.ndarray], after: list[np.ndarray], share: float) -> list[np.ndarray]:
+    """Of two sets of weights, of which the second counts for ``share``."""
+    return [(1 - share) * a + share * b for a, b in zip(before, after, strict=True)]
 
 
 def parse(recipe: Recipe) -> argparse.Namespace:
@@ -246,24 +271,23 @@ def parse(recipe: Recipe) -> argparse.Namespace:
     return args
 
 
-def keep_shipped(recipe: Recipe, folder: Path) -> None:
-    """Put the shipped weights, and what they cost, where the stages before the last would have left them."""
-    import zoo
-
-    if folder.exists():
-        raise SystemExit(f"{folder.parent} holds a run already; --resume it, or choose another --run")
-    shipped = zoo.describe(recipe.name).recipe
-    folder.mkdir(parents=True)
-    zoo.load_keras(recipe.name).save_weights(folder / "best.weights.h5")
-    spent = {"step": shipped["steps"], "minutes": shipped["minutes"]}
-    (folder / "run.json").write_text(json.dumps(spent), encoding="utf-8")
-
-
 def start(model: Any, recipe: Recipe, args: argparse.Namespace) -> None:
-    """Give ``model`` the weights that the run starts from, if it starts from any."""
+    """Give ``model`` the weights that the run starts from, if any. Those that ship, of --last, are kept beside."""
     import zoo
     from zoo.training.inherit import inherit
 
+    before = args.run / BEFORE
+    if args.last and args.resume and (before / RUN).exists():
+        model.load_weights(before / BEST)  # what ships may have changed since
+        return
+    if args.last and before.exists() and not args.resume:
+        raise SystemExit(f"{args.run} holds a run already; --resume it, or choose another --run")
     source = recipe.name if args.last else recipe.start
     if source is not None:
         inherit(model, zoo.load_keras(source))
+    if args.last:
+        before.mkdir(parents=True, exist_ok=True)
+        model.save_weights(before / BEST)
+        spent = zoo.describe(recipe.name).recipe
+        text = json.dumps({"step": spent["steps"], "minutes": spent["minutes"]})
+        (before / RUN).write_text(text, encoding="utf-8")
