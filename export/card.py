@@ -24,7 +24,7 @@ KINDS = {
 HOW = (
     "Noise is added to the float image and not clipped, but where it says `bits` or `jpeg`; images are taken whole; "
     "PSNR is over the full frame of the clipped output (beside others, a picture that comes out unchanged counts as "
-    "100 dB), SSIM with a Gaussian window of 11×11 pixels. The noisy image's own figures stand beside."
+    "100 dB)"
 )
 STRIP_FILE = "strip.webp"
 SCORE_COMMAND = "python scripts/score_entries.py"
@@ -89,7 +89,10 @@ def _scores(entry: Pretrained) -> str:
         )
         for row in entry.scores
     ]
-    return f"## Scores\n\n{table(head, rows, left=3)}\n\n{HOW} `{SCORE_COMMAND} {entry.name}` measures them again."
+    return (
+        f"## Scores\n\n{table(head, rows, left=3)}\n\n{HOW}, SSIM with a Gaussian window of 11×11 pixels. The noisy "
+        f"image's own figures stand beside. `{SCORE_COMMAND} {entry.name}` measures them again."
+    )
 
 
 def _int8(entry: Pretrained) -> str:
@@ -109,8 +112,8 @@ def _int8(entry: Pretrained) -> str:
         f"{facts['convolutions']} convolutions left in float32. It is {speed['times']:.2f} times as fast as float32 in "
         f"the same run (ONNX Runtime {speed['onnxruntime']}, {speed['threads']} threads, {speed['size']}×"
         f"{speed['size']} pixels, {speed['processor']}, {'with' if speed['vnni'] else 'without'} VNNI) and its file "
-        f"has {facts['bytes'] / facts['float32_bytes']:.0%} of the size. `{INT8_COMMAND} {entry.name}` measures it "
-        "again."
+        f"has {facts['bytes'] / facts['float32_bytes']:.0%} of the size of the one in float32. "
+        f"`{INT8_COMMAND} {entry.name}` measures it again."
     )
 
 
@@ -199,7 +202,7 @@ def summary(entries: Iterable[Pretrained]) -> str:
     for entry in entries:
         by_kind.setdefault(noise_from_name(entry.noise).kinds, []).append(entry)
     parts = [_scores_of(found) for found in by_kind.values()]
-    return "\n\n".join([*parts, f"PSNR in dB. {HOW} Measured by `{SCORE_COMMAND}`, which writes these tables."])
+    return "\n\n".join([*parts, f"PSNR in dB. {HOW}. Measured by `{SCORE_COMMAND}`, which writes these tables."])
 
 
 def _scores_of(entries: Sequence[Pretrained]) -> str:

@@ -122,7 +122,14 @@ def _foreign(folder: Path) -> list[str]:
 
 
 def measured(entry: Pretrained, **figures: Any) -> Pretrained:
-    """Put measured figures (``scores``, ``int8``) into an entry's entry.json and card.md; nothing else changes."""
+    """Put measured figures (``scores``, ``int8``) into an entry's entry.json and card.md; nothing else changes.
+
+    Raises:
+        UsageError: The entry was published anew since it was read; the figures are not those of its files.
+    """
+    known, entry = entry, Pretrained.from_folder(entry.folder)  # with what others have measured meanwhile
+    if entry.files != known.files:
+        raise UsageError(f"entry {entry.name!r} was published anew while it was measured; measure it again")
     plain = {name: _plain({name: value}, name)[name] for name, value in figures.items()}
     entry = dataclasses.replace(entry, **plain)
     _write(entry)

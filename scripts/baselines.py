@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,21 +26,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from readme import README, around, write_between
 from rich.progress import track
 from scipy.ndimage import median_filter
-from score_entries import SETS, write_between
+from score_entries import SETS
 from skimage import restoration
 
 import zoo
 from export.card import decibels, table
 from zoo.atomic import file_beside
-from zoo.cli.options import holding
-from zoo.evaluation import psnr
-from zoo.inference.pictures import as_float
+from zoo.cli.options import add_data
+from zoo.evaluation import mean_psnr, psnr
+from zoo.folders import files_below
+from zoo.inference.pictures import ENDINGS, as_float
 from zoo.inference.reading import read_image
 from zoo.noise import Mixture, Noise, Poisson, noise_from_name, number
 
-README = Path(__file__).parents[1] / "README.md"
 KEPT = Path(__file__).with_suffix(".json")
 SIDE, CUTS = 192, 8  # of val/, to choose the setting on
 NOISES = ("gaussian:15", "gaussian:25", "gaussian:50", "poisson:4", "poisson:30", "saltpepper:10", "saltpepper:50")
@@ -85,7 +85,9 @@ def by_non_local_means(picture: Picture, strength: float) -> np.ndarray:
 
 
 def by_opencv(picture: Picture, strength: float) -> np.ndarray:
-    """Colours together: its fastNlMeansDenoisingColored, which takes CIE L*a*b* apart, is up to 2 dB behind."""
+    """Of 8 bits, which is all that it takes. Colours together: its fastNlMeansDenoisingColored, which takes CIE L*a*b*
+    apart, is up to 2 dB behind.
+    """
     import cv2
 
     pixels = np.round(np.clip(picture.noisy, 0, 1) * 255).astype(np.uint8)
@@ -147,15 +149,15 @@ METHODS: dict[str, dict[str, tuple[Method, tuple[Any, ...]]]] = {
         "biharmonic inpainting, lost pixels known": (by_inpainting, (None,)),
     },
     "blocks": {
-        "median, lost pixels known": (by_median_where_lost, (9, 13, 17)),
+        "median, lost pixels known": (by_median_where_lost, (9, 13, 17, 21, 25)),
         "biharmonic inpainting, lost pixels known": (by_inpainting, (None,)),
     },
 }
 
 
-def pictures(folder: Path, noise: Noise, channels: int) -> Iterator[tuple[np.ndarray, Picture]]:
+def pictures(folder: Path, noise: Noise) -> Iterator[tuple[np.ndarray, Picture]]:
     """Clean and noisy images, as zoo.evaluate makes them."""
-    for i, path in enumerate(sorted(folder.iterdir())):
+    for i, path in enumerate(files_below(folder, ENDINGS)):
         clean = as_float(read_image(path)[0])
         clean = clean.reshape(*clean.shape[:2], -1)
         yield made(clean, noise, np.random.default_rng([0, i]))
@@ -163,10 +165,12 @@ def pictures(folder: Path, noise: Noise, channels: int) -> Iterator[tuple[np.nda
 
 def cuts(folder: Path, noise: Noise, channels: int) -> list[tuple[np.ndarray, Picture]]:
     """The middles of some images of val/, noisy."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".png"))
+    files = files_below(folder, ENDINGS)
     found = []
     for i, path in enumerate(files[:: max(1, len(files) // CUTS)][:CUTS]):
-        clean = as_float(read_image(path)[0])[..., :3]
+        clean = as_float(read_image(path)[0])
+        clean = clean.reshape(*clean.shape[:2], -1)[..., :3]
+        clean = np.repeat(clean, 3, axis=-1) if clean.shape[-1] == 1 else clean
         clean = clean if channels == 3 else clean.mean(axis=-1, keepdims=True)
         top, left = ((size - SIDE) // 2 for size in clean.shape[:2])
         found.append(made(clean[top : top + SIDE, left : left + SIDE], noise, np.random.default_rng([1, i])))
@@ -184,7 +188,7 @@ def score(method: Method, setting: Any, cases: Iterator[Any] | list[Any], what: 
     steps = track(list(cases), what, disable=not what, transient=True)
     # Some drop the axis of a single channel.
     found = [(clean, np.clip(method(picture, setting), 0, 1).reshape(clean.shape)) for clean, picture in steps]
-    return float(np.mean([psnr(clean, image) for clean, image in found]))
+    return mean_psnr([psnr(clean, image) for clean, image in found])
 
 
 def measure(name: str, channels: int, data: Path, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
@@ -198,7 +202,7 @@ def measure(name: str, channels: int, data: Path, wanted: Callable[[str], bool])
         for folder in SETS[channels]:
             if "BM3D" in title and folder == "Kodak24":
                 continue  # hours
-            found = score(method, setting, pictures(data / "test" / folder, noise, channels), f"{title}, {folder}")
+            found = score(method, setting, pictures(data / "test" / folder, noise), f"{title}, {folder}")
             yield row(title, channels, folder, name, found, setting)
     if noise.has_level:
         for path in filter(lambda path: wanted(path.stem), peers(data, channels, name)):
@@ -241,6 +245,21 @@ def keep(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
+def not_run(rows: list[dict[str, Any]]) -> str:
+    """What of the classical methods nobody has measured: a sentence, empty if all is there."""
+    known, parts = {(line["method"], line["set"], line["noise"]) for line in rows}, []
+    sets = [folder for channels in SETS for folder in SETS[channels]]
+    for kind, methods in METHODS.items():
+        for method in methods:
+            missing: dict[tuple[str, ...], list[str]] = {}
+            for noise in (noise for noise in NOISES if noise_from_name(noise).kinds[0] == kind):
+                places = tuple(folder for folder in sets if (method, folder, noise) not in known)
+                missing.setdefault(places, []).append(f"`{noise}`")
+            found = [f"{', '.join(noises)} on {', '.join(places)}" for places, noises in missing.items() if places]
+            parts += [f"{method} ({'; '.join(found)})"] * bool(found)
+    return f"Not run, for the time that they take: {', '.join(parts)}. " if parts else ""
+
+
 def summary(rows: list[dict[str, Any]]) -> str:
     """The table: for each noise the entry for it, the Gaussian one, and the best of others, on each set that any of
     them was measured on.
@@ -266,10 +285,9 @@ def summary(rows: list[dict[str, Any]]) -> str:
     head = ["noise", "set", "entry", "dB", "the Gaussian entry", "best of others", "which"]
     note = (
         "PSNR in dB. The classical methods are told the level, the peak, or which pixels are lost; the entries are "
-        "not. On Gaussian noise, DnCNN and FFDNet (which is told too) are among the others. On photon noise "
-        "in colour, BM3D takes hours: it was run at 30 photons on CBSD68 alone. Most pictures of Kodak24 have a black "
-        "row or column at an end, of which who is told knows that it is not lost. Measured by `python "
-        "scripts/baselines.py`, which writes this table."
+        f"not. On Gaussian noise, DnCNN and FFDNet (which is told too) are among the others. {not_run(rows)}"
+        "Most pictures of Kodak24 have a black row or column at an end, of which who is told knows that it is not "
+        "lost. Measured by `python scripts/baselines.py`, which writes this table."
     )
     return f"{table(head, lines, left=3)}\n\n{note}"
 
@@ -277,9 +295,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("noises", nargs="*", metavar="NOISE", help=f"of {', '.join(NOISES)} (default: all)")
-    parser.add_argument(
-        "--data", type=holding("test", "val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/ and val/"
-    )
+    add_data(parser, "test", "val", optional=True)
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--fast", action="store_true", help="leave BM3D aside")
     part.add_argument("--method", metavar="NAME", help="measure this one alone")
@@ -288,7 +304,7 @@ def main() -> int:
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
     if args.data is None and not args.table:
-        parser.error("no data: give --data FOLDER (with test/ and val/) or set DENOISE_ZOO_DATA")
+        parser.error("--data is required, but for --table")
     if unknown := set(args.noises) - set(NOISES):
         parser.error(f"unknown noise {min(unknown)!r}; expected some of {', '.join(NOISES)}")
 
@@ -296,8 +312,9 @@ def main() -> int:
         return method == args.method if args.method else not (args.fast and "BM3D" in method)
 
     names = () if args.table else args.noises or NOISES
-    before = kept = keep([])
     try:
+        around(args.readme, "other noises")
+        before = kept = keep([])
         for name in names:
             for channels in (args.channels,) if args.channels else SETS:
                 for line in measure(name, channels, args.data, wanted):

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -26,18 +25,18 @@ from typing import Any
 import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
+from readme import README, around, write_between
 from scipy.ndimage import gaussian_filter
-from score_entries import write_between
 
 import zoo
 from export.card import table
 from zoo.atomic import file_beside
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 from zoo.evaluation import psnr
 from zoo.inference.writing import write_image
 
-README = Path(__file__).parents[1] / "README.md"
 KEPT = Path(__file__).with_suffix(".json")
+MARK = "fine-tuning"
 SIDE = 256
 CORNERS = ((0, 0), (SIDE, SIDE), (0, SIDE))  # top and left of the cuts of a photograph
 UNSEEN = 10  # pictures per case that fine-tuning never gets, nor others of the same photographs
@@ -168,7 +167,7 @@ def record(readme: Path, section: str, rows: list[dict[str, Any]]) -> None:
     kept[section] = [line for line in kept.get(section, []) if line["case"] not in new] + rows
     with file_beside(KEPT) as temporary:
         temporary.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_between(readme, "fine-tuning", tables(kept))
+    write_between(readme, MARK, tables(kept))
 
 
 def tables(kept: dict[str, list[dict[str, Any]]]) -> str:
@@ -197,16 +196,15 @@ def tables(kept: dict[str, list[dict[str, Any]]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
-    parser.add_argument("--data", type=holding("val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds val/")
+    add_data(parser, "val")
     parser.add_argument("--runs", type=Path, default=Path("runs/finetune"), help="where the cases are made, anew")
     parser.add_argument("--keep", action="store_true", help="measure results of an earlier run where there are any")
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("no data: give --data FOLDER (with val/) or set DENOISE_ZOO_DATA")
     if unknown := set(args.cases) - set(CASES):
         parser.error(f"unknown case {min(unknown)!r}; expected some of {', '.join(CASES)}")
     try:
+        around(args.readme, MARK)
         for name in args.cases or CASES:
             if not args.keep:
                 shutil.rmtree(args.runs / name, ignore_errors=True)

@@ -22,10 +22,13 @@ from rich.progress import track
 from skimage import data
 
 import zoo
+from zoo.cli.options import whole_number
 from zoo.inference.denoise_file import Settings
 from zoo.inference.folder import Denoisers, Journal, denoise_all, plan, prepare, way
 from zoo.inference.reading import read_image
 from zoo.inference.writing import write_image
+
+SIDE = 512  # of the photograph
 
 
 def pictures(folder: Path, count: int, side: int, ending: str) -> list[Path]:
@@ -63,14 +66,20 @@ def job(source: Path, out: Path, denoisers: Denoisers) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=int, default=200)
-    parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--side", type=whole_number(16, SIDE), default=SIDE)
     parser.add_argument("--ending", default=".jpg")
     parser.add_argument("--model", default="resnet-gaussian-color")
     parser.add_argument("--lots", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    try:
+        entry = zoo.describe(args.model)
+    except zoo.ZooError as error:
+        parser.error(str(error))
+    if entry.channels != 3 or entry.takes_sigma:
+        parser.error(f"{args.model} takes other pictures than these; expected an entry for colour, blind to the level")
     denoisers = Denoisers(args.model)
-    session = onnxruntime.InferenceSession(str(zoo.describe(args.model).file("model.onnx")))
+    session = onnxruntime.InferenceSession(str(entry.file("model.onnx")))
     times = {"bare": 0.0, "job": 0.0}
     shares = []
     with tempfile.TemporaryDirectory() as folder:

@@ -9,14 +9,13 @@ takes, or it would steal the cores that training needs.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 
 import keras
 import tensorflow as tf
 
 import zoo
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 from zoo.training.data import batches
 from zoo.training.sources import open_images
 
@@ -48,15 +47,11 @@ def training_rate(model: keras.Model, data: tf.data.Dataset, batch: int, seconds
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=holding("train"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/"
-    )
+    add_data(parser, "train")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--patch", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5, help="per measurement")
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("no data: give --data FOLDER (with train/) or set DENOISE_ZOO_DATA")
 
     delivered, trained = {}, {}
     for channels in (1, 3):

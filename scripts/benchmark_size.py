@@ -39,9 +39,10 @@ def measure(name: str, megapixels: float, threads: int, size: int | str | None) 
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     out = np.zeros_like(image)
     out[...] = 1  # so that it is in memory before the count begins
-    denoise(image[:256, :256])
+    sigma = 25 if denoise.entry.takes_sigma else None
+    denoise(image[:256, :256], sigma=sigma)
     before, start = resident(), time.perf_counter()
-    denoise(image, tile=size, out=out)  # type: ignore[arg-type]
+    denoise(image, sigma=sigma, tile=size, out=out)  # type: ignore[arg-type]
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"seconds": seconds / (side * side / 1e6), "bytes": peak - before}
@@ -56,7 +57,11 @@ def main() -> int:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.names[0], args.megapixels, args.threads, args.tile)))
+        try:
+            print(json.dumps(measure(args.names[0], args.megapixels, args.threads, args.tile)))
+        except zoo.ZooError as error:
+            print(f"benchmark_size: error: {error}", file=sys.stderr)
+            return error.exit_code
         return 0
     rows = [("entry", "megapixels", "s/MPix", "of 1 MPix", "MiB beyond the arrays")]
     for name in args.names:
@@ -64,7 +69,10 @@ def main() -> int:
         for megapixels in (1, args.megapixels):
             command = [sys.executable, __file__, name, "--one", "--megapixels", str(megapixels)]
             command += ["--threads", str(args.threads), "--tile", "none" if args.tile is None else str(args.tile)]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+            if done.returncode:  # it has said why
+                return done.returncode
+            found = json.loads(done.stdout)
             small = small or found["seconds"]
             ratio, memory = found["seconds"] / small, found["bytes"] / 2**20
             rows.append((name, f"{megapixels:g}", f"{found['seconds']:.3f}", f"{ratio:.3f}", f"{memory:.0f}"))

@@ -16,6 +16,7 @@ from PIL import Image
 from skimage import data
 
 from zoo.cli import main as zoo
+from zoo.evaluation import psnr
 from zoo.inference.compare import sheet
 
 NOISE = "gaussian:25"
@@ -38,18 +39,13 @@ def main() -> int:
         if status := zoo(command):
             return status
     pictures = [Image.open(path) for path in (photo, noisy, clean)]
-    before, after = (psnr(picture, pictures[0]) for picture in pictures[1:])
+    clean_pixels, *others = (np.asarray(picture, np.float32) / 255 for picture in pictures)
+    before, after = (psnr(clean_pixels, pixels) for pixels in others)
     print(f"PSNR before: {before:.2f} dB\nPSNR after:  {after:.2f} dB")
     titles = [f"{NOISE}: {before:.2f} dB", f"denoised: {after:.2f} dB"]
     sheet(pictures[1:], titles, windows=DETAILS).save(out / "before-after.png")
     print(f"look at {out / 'before-after.png'}")
     return 0
-
-
-def psnr(picture: Image.Image, reference: Image.Image) -> float:
-    """Peak signal-to-noise ratio of two pictures of 8 bits, in dB."""
-    error = np.asarray(picture, np.float64) - np.asarray(reference, np.float64)
-    return float(10 * np.log10(255**2 / np.mean(error**2)))
 
 
 if __name__ == "__main__":

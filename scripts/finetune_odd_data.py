@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from benchmark_finetune import README, record
+from benchmark_finetune import MARK, record
 from PIL import Image
+from readme import README, around
 from rich.progress import track
 from skimage import data
 
@@ -159,6 +160,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
+    around(args.readme, MARK)
     rows = [run(name, args.steps) for name in track(CASES, "odd data")]
     for row in rows:
         print(f"{row['case']}: {row['result']}")

@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from benchmark_finetune import README, record
+from benchmark_finetune import MARK, record
 from PIL import Image
+from readme import README, around
 from rich.progress import track
 from skimage import data
 
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
+    around(args.readme, MARK)
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / "photos"
@@ -62,6 +64,9 @@ def main() -> int:
         begun = time.monotonic()
         failed = start(Path(folder) / "undisturbed").wait()
         duration = time.monotonic() - begun
+        if failed:
+            print(f"the undisturbed run failed; see what it says: {' '.join(command)} -o tuned")
+            return 1
         if not zoo.describe(Path(folder) / "undisturbed").recipe["verdict"]["improved"]:
             print("the undisturbed run gained nothing, so that its weights are its parent's; expected more --steps")
             return 1
@@ -86,7 +91,8 @@ def main() -> int:
                     out = compare()
         failed += start(out).wait() > 0
         out = compare()
-        left = sorted(path.name for path in Path(folder).iterdir() if path.name.startswith("."))
+        results = {"photos", "undisturbed", *(f"killed-{i}" for i in range(len(differences)))}
+        left = sorted(path.name for path in Path(folder).iterdir() if path.name not in results)
     equal = sum(difference == 0 for difference in differences)
     text = (
         f"{args.kills} kills of runs at work, {resumed} runs resumed; {equal} of {len(differences)} "

@@ -9,19 +9,18 @@ lines ``<!-- noise level -->`` and ``<!-- /noise level -->``. Nothing of the est
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from readme import README, around, write_between
 from rich.progress import track
-from score_entries import write_between
 from skimage.restoration import estimate_sigma
 
 import zoo
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 from zoo.evaluation import psnr
 from zoo.inference.noise_level import noise_level
 from zoo.inference.reading import read_image
@@ -80,20 +79,15 @@ def library(image: np.ndarray) -> float:
     return float(255 * np.sqrt(np.mean(np.square(sigmas))))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=holding("test"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
-    parser.add_argument("--readme", type=Path, default=Path(__file__).parents[1] / "README.md")
-    args = parser.parse_args()
-    if args.data is None:
-        parser.error("no data: give --data FOLDER (with test/) or set DENOISE_ZOO_DATA")
+def tables(data: Path) -> str:
+    """The README's tables, measured."""
     lines = ["| set | σ | error, mean | mean of its size | largest | scikit-image: mean | mean of its size | largest |"]
     lines.append("| --- |" + " ---: |" * 7)
     gains = ["| set | σ | blind | lowest | told the level | lowest | `--sigma auto` | lowest |"]
     gains.append("| --- |" + " ---: |" * 7)
     shares = []
     for name, entry in SETS.items():
-        images = [read_image(path)[0] for path in sorted((args.data / "test" / name).iterdir())]
+        images = [read_image(path)[0] for path in sorted((data / "test" / name).iterdir())]
         rows = [(f"| {name}{f', {bits} bits' if bits else ''} | {sigma} | ", sigma, bits) for sigma, bits in NOISES]
         for row, sigma, bits in track(rows, f"{name}, estimated"):
             cells = []
@@ -113,7 +107,20 @@ def main() -> int:
         f"The estimate takes, beside denoising with 2 threads, {' and '.join(shares)} of its time, in this run. "
         "Measured by `python scripts/noise_level_error.py`, which writes these tables."
     )
-    write_between(args.readme, "noise level", "\n".join([*lines, "", *gains, "", note]))
+    return "\n".join([*lines, "", *gains, "", note])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add_data(parser, "test")
+    parser.add_argument("--readme", type=Path, default=README)
+    args = parser.parse_args()
+    try:
+        around(args.readme, "noise level")
+        write_between(args.readme, "noise level", tables(args.data))
+    except zoo.ZooError as error:
+        print(f"noise_level_error: error: {error}", file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -10,16 +10,16 @@ the lines ``<!-- scores -->`` and ``<!-- /scores -->``, is written anew from all
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from readme import README, around, write_between
+
 import zoo
 from export.card import summary
 from export.entry import measured
-from zoo.atomic import file_beside
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 
 SETS = {1: ("Set12", "BSD68"), 3: ("CBSD68", "Kodak24")}
 # By the kinds of noise that an entry was trained on; one that is not here is measured on its own noise, whose levels
@@ -54,27 +54,14 @@ def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def write_between(readme: Path, mark: str, table: str) -> None:
-    """A table in place of the one between the lines ``<!-- mark -->`` and ``<!-- /mark -->``."""
-    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    text = readme.read_text(encoding="utf-8")
-    head, found, rest = text.partition(begin)
-    _, closed, tail = rest.partition(end)
-    if not found or not closed:
-        raise zoo.ZooError(f"{str(readme)!r} has no place for the table; expected the lines {begin} and {end}")
-    with file_beside(readme) as temporary:
-        temporary.write_text(f"{head}{begin}\n\n{table}\n\n{end}{tail}", encoding="utf-8", newline="\n")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries or their folders (default: all shipped ones)")
-    parser.add_argument("--data", type=holding("test"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds test/")
-    parser.add_argument("--readme", type=Path, default=Path(__file__).parents[1] / "README.md")
+    add_data(parser, "test")
+    parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("no data: give --data FOLDER (with test/) or set DENOISE_ZOO_DATA")
     try:
+        around(args.readme, "scores")
         entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
         for entry in entries:
             measured(entry, scores=measure(entry, args.data))

@@ -11,7 +11,6 @@ $DENOISE_ZOO_DATA), or a classical method of baselines.py where the noise is one
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -25,7 +24,7 @@ import zoo
 from export.card import STRIP_FILE
 from export.entry import measured
 from zoo.atomic import file_beside
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 from zoo.evaluation import psnr
 from zoo.inference.compare import sheet
 from zoo.inference.onnx_file import OnnxFile
@@ -79,20 +78,19 @@ def peer(
     """What another way makes of the picture, and its name."""
     channels = noisy.shape[-1]
     if method:
+        noise = zoo.noise_from_name(name)
         try:
             from baselines import METHODS, Picture
+
+            run, settings = METHODS[noise.kinds[0]][method]
+            setting = 5 if method == "median" else settings[0]
+            return method, run(Picture(noisy, noise, (noisy != clean).any(axis=-1)), setting)
         except ModuleNotFoundError:
             return None
-        noise = zoo.noise_from_name(name)
-        run, settings = METHODS[noise.kinds[0]][method]
-        setting = 5 if method == "median" else settings[0]
-        return method, run(Picture(noisy, noise, (noisy != clean).any(axis=-1)), setting)
     path = peers / f"{PEERS[channels]}.onnx" if peers else None
     if path is None or not path.is_file():
         return None
-    file = OnnxFile(path)
-    output = np.asarray(file.session.run(None, file.feeds(noisy, 25))[0])[0]
-    return PEERS[channels], output if output.shape == noisy.shape else output.transpose(1, 2, 0)
+    return PEERS[channels], OnnxFile(path)(noisy, 25)
 
 
 def strip(entry: zoo.Pretrained, peers: Path | None) -> Image.Image:
@@ -114,9 +112,7 @@ def strip(entry: zoo.Pretrained, peers: Path | None) -> Image.Image:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries (default: all shipped ones)")
-    parser.add_argument(
-        "--data", type=holding("peers"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds peers/"
-    )
+    add_data(parser, "peers", optional=True)
     args = parser.parse_args()
     try:
         for name in track(args.names or zoo.list_pretrained(), "strips"):

@@ -10,34 +10,24 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from pathlib import Path
 
-from zoo.atomic import file_beside
+from readme import README, around, write_between
 
-ROOT = Path(__file__).parent.parent
-START, END = "<!-- versions: python scripts/tested_versions.py -->\n", "<!-- end of versions -->\n"
+MARK = "versions"
 
 
 def table() -> str:
-    pinned = re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M)
-    rows = "".join(f"| {name} | {version} |\n" for name, version in pinned)
-    return f"| package | tested |\n|---|---|\n{rows}"
+    pinned = re.findall(r"^([\w.-]+)==(\S+)$", README.with_name("constraints.txt").read_text(encoding="utf-8"), re.M)
+    return "\n".join(["| package | tested |", "|---|---|", *(f"| {name} | {version} |" for name, version in pinned)])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true")
-    args = parser.parse_args()
-    readme = ROOT / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    if before.count(START) != 1 or END not in before:
-        parser.error(f"README.md has no place for the table; expected {START.strip()} and {END.strip()} in it")
-    head, rest = before.split(START)
-    after = head + START + table() + END + rest.split(END)[1]
-    if args.check:
-        return int(before != after)
-    with file_beside(readme) as temporary:
-        temporary.write_text(after, encoding="utf-8")
+    if parser.parse_args().check:
+        head, tail = around(README, MARK)
+        return int(README.read_text(encoding="utf-8") != f"{head}\n\n{table()}\n\n{tail}")
+    write_between(README, MARK, table())
     return 0
 
 

@@ -1,11 +1,11 @@
 """Short trials of architectures and optimizers, and the table of what they gave.
 
-    python scripts/trials.py [NAME ...] --data DATA [--minutes 4] [--runs runs/trials]
+    python scripts/trials.py [NAME ...] --data DATA [--minutes 4] [--runs runs/trials] [--table scripts/trials.md]
 
 Each trains a gray denoiser, blind over sigma 0 to 55, for a few minutes on one core (set TF_NUM_INTRAOP_THREADS=1 and
 TF_NUM_INTEROP_THREADS=1; two at a time disturb each other little on two cores), with the steplength going down to
-nothing: what counts is quality per minute. Trials that have a folder below --runs are not repeated. The table goes to
-trials.md, beside this file, from the runs' own records. DATA holds ``train/`` and ``val/`` (default:
+nothing: what counts is quality per minute. Trials whose folder below --runs has spent its minutes are not repeated.
+The table is made from the runs' own records. DATA holds ``train/`` and ``val/`` (default:
 $DENOISE_ZOO_DATA); the benchmarks play no part.
 """
 
@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.atomic import file_beside
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 
 TABLE = Path(__file__).with_name("trials.md")
+RECORD = "run.json"
 FIT: dict[str, Any] = {
     "noise": "gaussian:0-55",
     "batch": 4,
@@ -63,7 +65,7 @@ TRIALS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 
 
 def train(name: str, data: Path, folder: Path, minutes: float) -> None:
-    """Run one trial."""
+    """Run one trial, or the rest of it."""
     import keras
 
     import zoo
@@ -76,6 +78,7 @@ def train(name: str, data: Path, folder: Path, minutes: float) -> None:
         str(data / "train"),
         str(data / "val"),
         out=folder,
+        resume=(folder / RECORD).is_file(),
         minutes=minutes,
         schedule=zoo.Schedule("cosine", warmup=WARMUP),
         augment=zoo.Augment(rescale=1, brightness=0),
@@ -84,13 +87,23 @@ def train(name: str, data: Path, folder: Path, minutes: float) -> None:
     keras.config.set_dtype_policy("float32")
 
 
-def write_table(runs: Path) -> None:
+def check_table(path: Path, runs: Path, names: Sequence[str]) -> None:
+    """Refuse to lose the rows of trials that ran elsewhere, before any time is spent."""
+    there = re.findall(r"^\| (\w+) \|", path.read_text(encoding="utf-8"), re.M)[1:] if path.is_file() else []
+    if lost := [name for name in there if name not in names and not (runs / name / RECORD).is_file()]:
+        raise SystemExit(
+            f"{path} has rows of {', '.join(lost)}, which {runs} has not, and which ran on another machine perhaps; "
+            "write a table of your own (--table)"
+        )
+
+
+def write_table(runs: Path, path: Path) -> None:
     """All trials that have a record, the best first."""
     import zoo
 
     rows = []
     for name, (size, changes, why) in TRIALS.items():
-        record = runs / name / "run.json"
+        record = runs / name / RECORD
         if not record.is_file():
             continue
         run, facts = json.loads(record.read_text(encoding="utf-8")), zoo.accounting(zoo.build("resnet", **size))
@@ -112,27 +125,24 @@ def write_table(runs: Path) -> None:
         "PSNR on `val/` at mixed levels, in dB. Written by `python scripts/trials.py`, whose constants these are. "
         "Compare trials of one table only: they ran on one machine."
     )
-    with file_beside(TABLE) as temporary:
+    with file_beside(path) as temporary:
         temporary.write_text("# Trials\n\n" + "\n".join([*lines, "", note]) + "\n", encoding="utf-8", newline="\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TRIALS)} (default: all)")
-    parser.add_argument(
-        "--data", type=holding("train", "val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/"
-    )
+    add_data(parser, "train", "val")
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--runs", type=Path, default=Path("runs/trials"))
+    parser.add_argument("--table", type=Path, default=TABLE)
     args = parser.parse_args()
     if unknown := set(args.names) - set(TRIALS):
         parser.error(f"unknown trial {min(unknown)!r}; expected some of {', '.join(TRIALS)}")
-    if args.data is None:
-        parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
+    check_table(args.table, args.runs, args.names or list(TRIALS))
     for name in args.names or TRIALS:
-        if not (args.runs / name).exists():
-            train(name, args.data, args.runs / name, args.minutes)
-    write_table(args.runs)
+        train(name, args.data, args.runs / name, args.minutes)
+    write_table(args.runs, args.table)
 
 
 if __name__ == "__main__":

@@ -333,6 +333,7 @@ def test_values_of_another_kind_are_told(tmp_path: Path) -> None:
         ([image], 25, 0, "noise=25; expected a name"),
         ([image], "gaussian:25", -1, "seed=-1"),
         (5, "gaussian:25", 0, "images=5; expected a folder"),
+        ([None], "gaussian:25", 0, "a NoneType among the images; expected paths of files, or arrays"),
     ]
     for images, noise, seed, message in wrong:
         with pytest.raises(UsageError, match=message):

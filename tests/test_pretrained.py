@@ -135,6 +135,7 @@ def test_a_folder_that_is_no_entry(tmp_path: Path) -> None:
         (lambda text: text.replace('"halo": 40', '"halo": true'), "halo is a bool, expected int"),
         (lambda text: text.replace('"halo": 40', '"halo": -1'), "halo -1"),
         (lambda text: text.replace('"multiple_of": 8', '"multiple_of": 0'), "multiple_of is 0"),
+        (lambda text: text.replace('"psnr": 29.0', '"psnr": "high"'), "has psnr 'high', expected a number"),
         (lambda text: text.replace('"channels": 1,\n "noise"', '"channels": 2,\n "noise"'), "expected 1 or 3"),
         (lambda text: text.replace('"model.onnx"', '"../model.onnx"'), "the name of a file in the folder"),
     ],

@@ -194,6 +194,9 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
     elif not isinstance(images, Iterable):
         raise UsageError(f"images={images!r}; expected a folder of clean images, or a list of files or arrays")
     else:
+        images = list(images)
+        if odd := [s for s in images if not isinstance(s, str | os.PathLike | np.ndarray)]:
+            raise UsageError(f"a {type(odd[0]).__name__} among the images; expected paths of files, or arrays")
         sources = [(f"image {i}" if isinstance(s, np.ndarray) else str(s), s) for i, s in enumerate(images)]
     if not sources:
         raise InputError(f"no images in {images!r}; expected some ({' '.join(ENDINGS)})")

@@ -104,10 +104,11 @@ class Pretrained:
 
 
 # What each row of a table of facts has at least.
+MEASURED = ("psnr", "ssim", "noisy_psnr", "noisy_ssim")
 ROWS = {
     "layers": ("name", "kind", "relative", "shape", "Ni", "No", "d", "s", "p", "receptive_field", "parameters", "macs")
     + ("macs_per_pixel",),
-    "scores": ("set", "noise", "count", "psnr", "ssim", "noisy_psnr", "noisy_ssim"),
+    "scores": ("set", "noise", "count", *MEASURED),
 }
 
 
@@ -131,6 +132,10 @@ def wrong_in(facts: Any) -> str:
         for row in facts[table]:
             if not isinstance(row, dict) or not row.keys() >= set(names):
                 return f"a row of {table} is {row!r}, expected one with {', '.join(names)}"
+    for row in facts["scores"]:
+        for name in MEASURED:
+            if not isinstance(row[name], int | float | None) or isinstance(row[name], bool):
+                return f"a row of scores has {name} {row[name]!r}, expected a number, or null for infinity"
     for name, digest in facts["files"].items():
         # A name that leads out of the folder could make an entry from elsewhere read any file.
         if not isinstance(digest, str) or name != Path(name).name:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 
 
 @dataclass(frozen=True)
@@ -253,9 +252,7 @@ def mean(before: list[np.ndarray], after: list[np.ndarray], share: float) -> lis
 def parse(recipe: Recipe) -> argparse.Namespace:
     """The command line of a recipe."""
     parser = argparse.ArgumentParser(description=f"Train and publish {recipe.name}.")
-    parser.add_argument(
-        "--data", type=holding("train", "val"), default=os.environ.get("DENOISE_ZOO_DATA"), help="holds train/ and val/"
-    )
+    add_data(parser, "train", "val")
     parser.add_argument("--run", type=Path, default=Path("runs") / recipe.name, help="folder of the run")
     parser.add_argument("--last", action="store_true", help="the last stage alone, from the shipped weights")
     parser.add_argument(
@@ -264,8 +261,6 @@ def parse(recipe: Recipe) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="continue the run")
     parser.add_argument("--publish-only", action="store_true", help="publish the best weights that the run has so far")
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("no data: give --data FOLDER (with train/ and val/) or set DENOISE_ZOO_DATA")
     if args.last and not recipe.finish:
         parser.error(f"--last, but {recipe.name} has a single stage; add one to its recipe's finish")
     return args

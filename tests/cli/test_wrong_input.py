@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from zoo.cli import main
-from zoo.cli.options import holding
+from zoo.cli.options import add_data
 
 
 def jpeg(image: np.ndarray) -> bytes:
@@ -251,8 +251,24 @@ def test_libraries_do_not_talk_beside_the_command(tmp_path):
     assert rest == ["afterwards", "and Python"]
 
 
-def test_a_folder_that_lacks_what_it_is_to_hold(tmp_path):
+def test_a_folder_that_lacks_what_it_is_to_hold(tmp_path, monkeypatch, capsys):
     (tmp_path / "train").mkdir()
-    assert holding("train")(str(tmp_path)) == tmp_path
-    with pytest.raises(argparse.ArgumentTypeError, match="holds no folder test and val$"):
-        holding("test", "train", "val")(str(tmp_path))
+    monkeypatch.delenv("DENOISE_ZOO_DATA", raising=False)
+    for names, optional, given, said in (
+        (["train"], False, [], "required: --data"),
+        (["train"], False, ["--data", str(tmp_path)], None),
+        (["test", "train", "val"], False, ["--data", str(tmp_path)], "holds no folder test and val"),
+        (["train"], True, [], None),
+    ):
+        parser = argparse.ArgumentParser()
+        add_data(parser, *names, optional=optional)
+        if said is None:
+            assert parser.parse_args(given).data == (tmp_path if given else None)
+        else:
+            with pytest.raises(SystemExit):
+                parser.parse_args(given)
+            assert said in capsys.readouterr().err
+    monkeypatch.setenv("DENOISE_ZOO_DATA", str(tmp_path))
+    parser = argparse.ArgumentParser()
+    add_data(parser, "train")
+    assert parser.parse_args([]).data == tmp_path

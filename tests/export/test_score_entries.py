@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,15 @@ from skimage import data
 import export
 import zoo
 from export import publish
+from export.entry import measured
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def beside_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts import one another, as where they are run."""
+    monkeypatch.syspath_prepend(SCRIPTS)
 
 
 def script(name: str) -> ModuleType:
@@ -85,7 +93,6 @@ def test_entries_of_other_noises_are_measured_on_theirs(entry: Path) -> None:
 
 def test_eight_bits(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the card says of int8 is what the file that the command writes does."""
-    monkeypatch.syspath_prepend(SCRIPTS)
     module = script("score_int8")
     for name in ("Set12", "BSD68"):
         (tmp_path / "test" / name).mkdir(parents=True)
@@ -106,10 +113,40 @@ def test_eight_bits(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "## In 8 bits" in (entry / "card.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["score_entries", "noise_level_error", "baselines"])
+def test_a_readme_is_looked_into_before_hours_are_spent(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("test", "val"):
+        (tmp_path / folder).mkdir()  # empty: measuring would end in another error
+    (tmp_path / "README.md").write_text("text")
+    options = ["--data", str(tmp_path), "--readme", str(tmp_path / "README.md")]
+    monkeypatch.setattr(sys, "argv", [name, *options])
+    assert script(name).main() == 1
+    assert "has no place for the table" in capsys.readouterr().err
+
+
+def test_figures_of_files_that_were_replaced_meanwhile_are_not_kept(entry: Path, tmp_path: Path) -> None:
+    """Nor does who measures one thing undo what was measured of another."""
+    copy = tmp_path / "mine"
+    shutil.copytree(entry, copy)
+    known = zoo.describe(copy)
+    row = {"set": "x", "noise": "gaussian:25", "count": 1, "psnr": 30.0, "ssim": 0.9, "noisy_psnr": 20, "noisy_ssim": 0}
+    measured(known, scores=[row])
+    assert measured(known, recipe={"steps": 3}).scores == [row] == zoo.describe(copy).scores
+    text = (copy / "entry.json").read_text().replace(known.files["model.onnx"], "0" * 64)
+    (copy / "entry.json").write_text(text)
+    with pytest.raises(zoo.ZooError, match="published anew while it was measured"):
+        measured(known, scores=[])
+    assert (copy / "entry.json").read_text() == text
+
+
 def test_a_readme_without_a_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("text")
     with pytest.raises(zoo.ZooError, match="<!-- scores -->"):
-        script("score_entries").write_between(tmp_path / "README.md", "scores", "")
+        script("readme").write_between(tmp_path / "README.md", "scores", "")
+    with pytest.raises(zoo.ZooError, match="none.md' cannot be read"):
+        script("readme").around(tmp_path / "none.md", "scores")
     assert (tmp_path / "README.md").read_text() == "text"
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
+
+DATA = "DENOISE_ZOO_DATA"  # in the environment
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -36,15 +39,22 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
-def holding(*names: str) -> Callable[[str], Path]:
-    """The type of an option that is a folder with some folders in it."""
+def add_data(parser: argparse.ArgumentParser, *names: str, optional: bool = False) -> None:
+    """The option ``--data`` of the project's scripts: a folder with some folders in it."""
 
     def parse(text: str) -> Path:
         if missing := [name for name in names if not (Path(text) / name).is_dir()]:
             raise argparse.ArgumentTypeError(f"{text!r} holds no folder {' and '.join(missing)}")
         return Path(text)
 
-    return parse
+    parser.add_argument(
+        "--data",
+        type=parse,
+        metavar="FOLDER",
+        default=os.environ.get(DATA),
+        required=not optional and DATA not in os.environ,
+        help=f"holds {' and '.join(f'{name}/' for name in names)} (default: ${DATA})",
+    )
 
 
 def ending(text: str) -> str:
