@@ -42,11 +42,10 @@ function cut({ data, width }, rows, columns, channels) {
 }
 
 async function denoise({ number, picture, facts, sigma }) {
-  opening ??= open().catch((error) => {
-    opening = null; // the next picture tries again
-    throw error;
-  });
+  if (number !== newest) return;
+  opening ??= open();
   const { ort, session, by } = await opening;
+  if (number !== newest) return;
   const begun = performance.now();
   const { width, height } = picture;
   const channels = facts.channels;
@@ -70,6 +69,8 @@ async function denoise({ number, picture, facts, sigma }) {
       denoised.dispose();
       pixels += (rows.stop - rows.start) * (columns.stop - columns.start);
       postMessage({ number, done: pixels / (width * height) });
+      await new Promise((go) => setTimeout(go)); // or messages would wait for the last tile
+      if (number !== newest) return;
     }
   }
   postMessage({ number, result, by, seconds: (performance.now() - begun) / 1000 });
@@ -77,6 +78,11 @@ async function denoise({ number, picture, facts, sigma }) {
 
 // One after the other: a session answers one call at a time.
 let last = Promise.resolve();
+let newest = 0; // what is asked for next ends what is at work
 addEventListener("message", ({ data }) => {
-  last = last.then(() => denoise(data)).catch((error) => postMessage({ number: data.number, error: error.message }));
+  newest = data.number;
+  last = last.then(() => denoise(data)).catch((error) => {
+    opening = null; // a lost GPU, or a runtime out of memory, never answers again
+    postMessage({ number: data.number, error: String(error?.message || error) }); // the runtime throws numbers, too
+  });
 });
