@@ -26,6 +26,7 @@ HOW = (
     "PSNR is over the full frame of the clipped output (beside others, a picture that comes out unchanged counts as "
     "100 dB)"
 )
+UNSTATED = "NOASSERTION"  # as SPDX has it
 STRIP_FILE = "strip.webp"
 SCORE_COMMAND = "python scripts/score_entries.py"
 INT8_COMMAND = "python scripts/score_int8.py"
@@ -46,8 +47,12 @@ def _what(entry: Pretrained) -> str:
         f"# {entry.name}\n\n"
         f"A denoiser of {COLORS[entry.channels]} images: {family}, {made} {kinds} (`{entry.noise}`); "
         f"it {level}. {entry.num_params:,} parameters, {entry.macs_per_pixel / 1000:.1f} thousand multiply-accumulates "
-        f"per pixel; an output pixel depends on nothing further than {entry.halo} pixels away. The weights are given "
-        f"under {entry.license}."
+        f"per pixel; an output pixel depends on nothing further than {entry.halo} pixels away. "
+        + (
+            "Under which licence the weights are given is not stated."
+            if entry.license == UNSTATED
+            else f"The weights are given under {entry.license}."
+        )
     )
 
 
@@ -190,6 +195,11 @@ def _limits(entry: Pretrained) -> str:
         limits.append(
             "A lost pixel has lost all of its channels. Where each channel has lost pixels of its own, give the "
             "channels to the gray entry one by one."
+        )
+    if entry.channels == 3 and not entry.config.get("impulses"):
+        limits.append(
+            "Of a gray picture in three equal channels it leaves much of the noise, which in its training was another "
+            "one in each channel: give one of them to a gray entry (`zoo denoise` without `--model` does)."
         )
     if entry.channels == 1:
         limits.append("Gray images only; for colour take an entry for colour rather than three passes.")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.parity import TOLERANCE, Parity, check_parity
-from zoo.atomic import check_parent, file_beside, folder_beside
+from zoo.atomic import check_parent, file_beside, folder_beside, sweep
 from zoo.errors import UsageError
 from zoo.pretrained import ENTRY_FILE
 
@@ -88,6 +88,7 @@ def deliver_file(
     """
     check_file(path, ending)
     path = Path(path)
+    sweep(path.parent)
     # The file's own place is the first to be entered and so the last to be filled.
     with (
         file_beside(path) as place,
@@ -117,6 +118,7 @@ def deliver_folder(
 ) -> Parity:
     """Make a folder, as :func:`deliver_file` makes a file; an empty folder is replaced, and an earlier export
     to which nothing was added."""
+    sweep(Path(os.path.realpath(path)).parent)
     with folder_beside(path, foreign=foreign) as folder:
         write(folder)
         parity = check_parity(model, folder, tolerance=tolerance)

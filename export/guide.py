@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import keras
 
 
+COLORS = {1: "gray", 3: "red, green, blue"}
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the code for a model depends on."""
@@ -46,7 +49,7 @@ def interface(facts: Facts) -> str:
     scale = "0 to 255" if facts.io == "uint8" else "[0, 1], not clipped on either side"
     lines = [
         f"- `image`: {facts.io} {shape[facts.layout]}, {scale};"
-        f" {'gray' if facts.channels == 1 else 'red, green, blue'}; any n, height and width from 1 on.",
+        f" {COLORS.get(facts.channels, f'{facts.channels} channels')}; any n, height and width from 1 on.",
     ]
     if facts.takes_sigma:
         lines.append("- `sigma`: float32 [n, 1], the standard deviation of the noise on the same scale as the image.")
@@ -70,6 +73,17 @@ def _quoted(file: str) -> str:
     return json.dumps(file, ensure_ascii=False)
 
 
+def _picture(facts: Facts) -> list[str]:
+    """Lines that read a picture into ``image``. Pillow would cut 16 bits to 8, and make them white."""
+    if facts.channels not in (1, 3):
+        return [f"image = np.load(sys.argv[1])  # uint8 (height, width, {facts.channels})"]
+    return [
+        "picture = Image.open(sys.argv[1])",
+        'assert picture.mode[0] not in "IF", "expected a picture of 8 bits per channel"',
+        f'image = np.asarray(picture.convert("{facts.mode}"))',
+    ]
+
+
 def _feeds(facts: Facts) -> str:
     """Lines that read a picture into ``feeds``."""
     batch = "image[None, :, :, None]" if facts.channels == 1 else "image[None]"
@@ -77,7 +91,7 @@ def _feeds(facts: Facts) -> str:
         batch = "image[None, None]" if facts.channels == 1 else "image.transpose(2, 0, 1)[None]"
     scale = "" if facts.io == "uint8" else " / np.float32(255)"
     lines = [
-        f'image = np.asarray(Image.open(sys.argv[1]).convert("{facts.mode}"))',
+        *_picture(facts),
         f'feeds = {{"image": {batch}{scale}}}',
     ]
     if facts.takes_sigma:
@@ -90,11 +104,10 @@ def _saved(facts: Facts) -> str:
     first = {"nhwc": "denoised[0]", "nchw": "denoised[0].transpose(1, 2, 0)"}[facts.layout]
     if facts.channels == 1:
         first = {"nhwc": "denoised[0, :, :, 0]", "nchw": "denoised[0, 0]"}[facts.layout]
-    if facts.io == "uint8":
-        return f"Image.fromarray({first}).save(sys.argv[2])\n"
-    return (
-        f"pixels = np.rint(np.clip({first}, 0, 1) * 255).astype(np.uint8)\nImage.fromarray(pixels).save(sys.argv[2])\n"
-    )
+    pixels = first if facts.io == "uint8" else f"np.rint(np.clip({first}, 0, 1) * 255).astype(np.uint8)"
+    if facts.channels not in (1, 3):
+        return f"np.save(sys.argv[2], {pixels})\n"
+    return f"pixels = {pixels}\nImage.fromarray(pixels).save(sys.argv[2])\n"
 
 
 def cpp_onnx(facts: Facts, file: str) -> str:
@@ -113,14 +126,18 @@ def cpp_onnx(facts: Facts, file: str) -> str:
         inputs, names = "feeds.data(), 2", '{"image", "sigma"}'
     includes = "#include <array>\n" if facts.takes_sigma else ""
     return (
-        f"{includes}#include <fstream>\n#include <iterator>\n#include <vector>\n#include <onnxruntime_cxx_api.h>\n"
-        "int main(int, char** argv) {  // raw pixels, " + facts.io + "\n"
+        f"{includes}#include <fstream>\n#include <iterator>\n#include <string>\n#include <vector>\n"
+        "#include <onnxruntime_cxx_api.h>\n"
+        f"// IN OUT HEIGHT WIDTH; IN and OUT hold {facts.io} values, {facts.layout.upper()}, and nothing else.\n"
+        "int main(int argc, char** argv) {\n"
+        "  if (argc != 5) return 2;\n"
         "  int64_t height = std::stoll(argv[3]), width = std::stoll(argv[4]);\n"
         f"  std::vector<{kind}> pixels(height * width * {facts.channels});\n"
         f"  size_t bytes = pixels.size() * sizeof({kind});\n"
-        "  std::ifstream(argv[1], std::ios::binary).read(reinterpret_cast<char*>(pixels.data()), bytes);\n"
+        "  std::ifstream in_file(argv[1], std::ios::binary);\n"
+        "  if (!in_file.read(reinterpret_cast<char*>(pixels.data()), bytes)) return 1;  // missing, or too short\n"
         "  Ort::Env env;\n"
-        f"  Ort::Session session(env, {_quoted(file)}, Ort::SessionOptions{{}});\n"
+        f"  Ort::Session session(env, ORT_TSTR({_quoted(file)}), Ort::SessionOptions{{}});\n"
         "  auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);\n"
         f"  std::vector<int64_t> shape{shape[facts.layout]};\n"
         f"  Ort::Value image = Ort::Value::CreateTensor<{kind}>(\n"
@@ -129,7 +146,7 @@ def cpp_onnx(facts: Facts, file: str) -> str:
         f'  const char *in[] = {names}, *out[] = {{"denoised"}};\n'
         f"  auto result = session.Run(Ort::RunOptions{{}}, in, {inputs}, out, 1);\n"
         f"  auto denoised = reinterpret_cast<const char*>(result[0].GetTensorData<{kind}>());\n"
-        "  std::ofstream(argv[2], std::ios::binary).write(denoised, bytes);\n"
+        "  return std::ofstream(argv[2], std::ios::binary).write(denoised, bytes) ? 0 : 1;\n"
         "}\n"
     )
 
@@ -152,7 +169,7 @@ def python_triton(facts: Facts) -> str:
     batch = "image[None, :, :, None]" if facts.channels == 1 else "image[None]"
     lines = [
         "import sys\n\nimport numpy as np\nimport tritonclient.grpc as triton\nfrom PIL import Image\n",
-        f'image = np.asarray(Image.open(sys.argv[1]).convert("{facts.mode}"))',
+        *_picture(facts),
         f"batch = {batch}{scale}",
         f'inputs = [triton.InferInput("image", batch.shape, "{kind}")]',
         "inputs[0].set_data_from_numpy(batch)",

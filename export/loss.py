@@ -53,25 +53,24 @@ class Photographs:
 
     def __init__(self, folder: str | os.PathLike[str] | None, channels: int, noise: Noise) -> None:
         self.source = "scikit-image's photographs" if folder is None else os.fspath(folder)
-        found = list(_shipped() if folder is None else _read(Path(folder)))
-        usable = [p for p in found if min(p.shape[:2]) >= GATE_SIDE and (p.shape[2] == 3 or channels == 1)]
-        if not usable:
-            kind = "colour pictures" if channels == 3 else "pictures"
-            raise InputError(f"no {kind} of at least {GATE_SIDE}×{GATE_SIDE} pixels in {self.source!r}")
-        pictures = [p if p.shape[2] == channels else p.mean(axis=-1, keepdims=True) for p in usable]
         rng = np.random.default_rng(0)
         low, high = ends(noise.sigma) if isinstance(noise, Gaussian) else (0.0, 0.0)
         kinds: list[Noise] = [Gaussian(level) for level in LEVELS if low <= level <= high]
         steps: list[Noise] = [Gaussian(float(level)) for level in np.linspace(low, high, 6)] if high else [noise] * 6
-        self.calibration = [
-            _noisy(cut, step, rng)
-            for picture in pictures
-            for step, cut in zip(steps, _cuts(picture, CALIBRATION_SIDE, len(steps), rng), strict=True)
-        ]
+        self.calibration: list[tuple[np.ndarray, float]] = []
+        centres = []
+        for picture in _shipped() if folder is None else _read(Path(folder)):  # one is in memory at a time
+            if min(picture.shape[:2]) < GATE_SIDE or picture.shape[2] < channels:
+                continue
+            picture = picture if picture.shape[2] == channels else picture.mean(axis=-1, keepdims=True)
+            cuts = zip(steps, _cuts(picture, CALIBRATION_SIDE, len(steps), rng), strict=True)
+            self.calibration += [_noisy(cut, step, rng) for step, cut in cuts]
+            centres.append(_centre(picture).copy())
+        if not centres:
+            kind = "colour pictures" if channels == 3 else "pictures"
+            raise InputError(f"no {kind} of at least {GATE_SIDE}×{GATE_SIDE} pixels in {self.source!r}")
         self._gate = [
-            (kind.name, *_noisy(_centre(picture), kind, rng), _centre(picture))
-            for kind in kinds or [noise]
-            for picture in pictures
+            (kind.name, *_noisy(centre, kind, rng), centre) for kind in kinds or [noise] for centre in centres
         ]
         self._before: list[float] = []
 

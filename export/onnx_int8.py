@@ -20,6 +20,7 @@ from export.loss import LIMIT, Denoise, Loss, Photographs, worst
 from export.onnx_file import ENDING, OPSET, Layout, onnx_model, parity_facts, save, with_facts
 from export.parity import Parity
 from export.runtimes import IO
+from export.sizes import check_colors
 from zoo.architectures.accounting import account
 from zoo.errors import ParityError
 from zoo.inference.onnx_file import OnnxFile
@@ -74,6 +75,7 @@ def to_onnx_int8(
     """
     check_file(path, ENDING)
     noise = noise_from_name(noise) if isinstance(noise, str) else noise
+    check_colors(model)
     proto = onnx_model(model, layout=layout, io=io, metadata=dict(metadata or {}) | {"precision": "int8"}, opset=opset)
     photographs = Photographs(calibration, model.inputs[0].shape[-1], noise)
     with tempfile.TemporaryDirectory() as folder:

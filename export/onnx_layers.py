@@ -83,6 +83,8 @@ def _walk(graph: Graph, model: Any, inputs: Sequence[str]) -> str:
                 f"layer {layer.name!r} is a {kind}, which is not known as ONNX nodes; expected one of "
                 f"{', '.join(NODES)}, or a layer with a method onnx_nodes(graph, *inputs)"
             )
+        if len(node.outputs) != 1:
+            raise UsageError(f"layer {layer.name!r} gives {len(node.outputs)} outputs; expected one")
         (result,) = node.outputs
         names[id(result)] = write(graph, layer, *(names[id(tensor)] for tensor in node.input_tensors))
         if readers[id(result)] > 1:

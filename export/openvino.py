@@ -11,6 +11,7 @@ from export.deliver import deliver_folder
 from export.guide import Facts, page, python_openvino
 from export.onnx_file import onnx_model
 from export.parity import Parity
+from export.sizes import check_colors
 from zoo.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def to_openvino(
         raise MissingExtraError("exporting to OpenVINO", "export") from error
     import io
 
+    check_colors(model)
     proto, facts = onnx_model(model, metadata=metadata), Facts.of(model, metadata)
 
     def write(folder: Path) -> None:

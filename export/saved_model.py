@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from export.deliver import deliver_folder
 from export.guide import Facts, page, python_saved_model
 from export.parity import Parity, as_float32, noisy_scene, parts
 from export.runtimes import png
-from export.sizes import check_form
+from export.sizes import check_colors
 from zoo.errors import MissingExtraError, UsageError, one_line
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def to_saved_model(
         write_saved_model(model, folder / VERSION)
         _write_warm_up(folder / VERSION, facts)
 
+    serve = f'tensorflow_model_server --model_name={shlex.quote(facts.name)} --model_base_path="$PWD"\n'
     guide = page(
         facts,
         "SavedModel",
-        ("TensorFlow Serving", "sh", f'tensorflow_model_server --model_name={facts.name} --model_base_path="$PWD"\n'),
+        ("TensorFlow Serving", "sh", serve),
         ("Python (TensorFlow)", "python", python_saved_model(facts, VERSION)),
         note="Three signatures: `serving_default` as above; `uint8`, the same with 8-bit images; `encoded`, from the "
         "contents of JPEG or PNG files to those of PNG files.",
@@ -84,11 +86,9 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     import keras
     import tensorflow as tf
 
-    check_form(model)
+    check_colors(model)
     model = as_float32(model)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
-    if channels not in (1, 3):
-        raise UsageError(f"model {model.name!r} has {channels} channels; expected 1 or 3, or another format: onnx")
     sigmas = [tf.TensorSpec((None, 1), tf.float32, "sigma")] if takes_sigma else []
 
     def images(dtype: Any) -> list[tf.TensorSpec]:

@@ -68,6 +68,13 @@ def check_form(model: keras.Model) -> None:
         )
 
 
+def check_colors(model: keras.Model) -> None:
+    """Refuse images that are neither gray nor colour, for formats whose users give pictures. Raises UsageError."""
+    check_form(model)
+    if (channels := model.inputs[0].shape[-1]) not in (1, 3):
+        raise UsageError(f"model {model.name!r} has {channels} channels; expected 1 or 3, or another format: onnx")
+
+
 def check_any_size(model: keras.Model) -> None:
     """Refuse a model that does not take every size. Raises UsageError."""
     check_form(model)

@@ -13,6 +13,7 @@ from export.guide import Facts, page, python_triton
 from export.onnx_file import onnx_model, parity_facts, save, with_facts
 from export.parity import TOLERANCE, Parity, check_parity
 from export.runtimes import IO
+from export.sizes import check_colors
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def to_triton(
             f"{str(path)!r} holds {', '.join(others)}, which would be lost; expected a folder of its own for "
             f"{facts.name!r}, to be moved beside it, or served by a second --model-repository"
         )
+    check_colors(model)
     proto = onnx_model(model, io=io, metadata=metadata)
 
     def write(folder: Path) -> None:

@@ -20,13 +20,14 @@ from export.deliver import deliver_folder
 from export.guide import Facts, page
 from export.onnx_file import onnx_model, save
 from export.parity import Parity
+from export.sizes import check_colors
 from zoo.architectures.accounting import account
 from zoo.errors import InputError
 
 if TYPE_CHECKING:
     import keras
 
-PACKAGE = "onnxruntime-web"
+PACKAGE, VERSION = "onnxruntime-web", "1.30.0"  # which the suite runs with; others may hold other files
 # WebAssembly, for every browser, and WebGPU, for those that have it.
 RUNTIME = (
     "ort.wasm.min.mjs",
@@ -62,6 +63,7 @@ def to_web(
     Raises:
         InputError: No such runtime, or no npm. Others as of :func:`export.to_onnx`.
     """
+    check_colors(model)
     proto, facts, account_ = onnx_model(model, metadata=metadata), Facts.of(model, metadata), account(model)
     told = {
         "name": facts.name,
@@ -90,7 +92,8 @@ def to_web(
         "a page for the browser",
         ("Serve it", "sh", "python -m http.server  # and open http://localhost:8000\n"),
         note="Any web server will do. One that sends the headers `Cross-Origin-Opener-Policy: same-origin` and "
-        "`Cross-Origin-Embedder-Policy: require-corp` lets WebAssembly use all cores. " + LICENSE_NOTE,
+        "`Cross-Origin-Embedder-Policy: require-corp` lets WebAssembly use all cores. Pictures are read as browsers "
+        "give them: in 8 bits per channel, and with colours rounded where they are nearly transparent. " + LICENSE_NOTE,
     )
     return deliver_folder(model, path, write, guide=guide, facts={"format": "web"})
 
@@ -99,21 +102,15 @@ def to_web(
 def _runtime(given: Path | None) -> Iterator[Path]:
     """A folder with the files of ONNX Runtime for browsers."""
     if given is not None:
-        for folder in (given, given / "dist"):
-            if all((folder / name).is_file() for name in RUNTIME):
-                yield folder
-                return
-        raise InputError(
-            f"no {RUNTIME[0]} and {len(RUNTIME) - 1} more in {str(given)!r}; expected the npm package {PACKAGE}"
-        )
+        yield _with_files(given)
+        return
     npm = shutil.which("npm")
     if npm is None:
         raise InputError(f"no npm here to fetch {PACKAGE}; install npm, or give the package's folder (--runtime PATH)")
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            run = subprocess.run(
-                [npm, "pack", PACKAGE], cwd=scratch, capture_output=True, text=True, check=False, timeout=600
-            )
+            fetch = [npm, "pack", f"{PACKAGE}@{VERSION}"]
+            run = subprocess.run(fetch, cwd=scratch, capture_output=True, text=True, check=False, timeout=600)
         except subprocess.TimeoutExpired as error:
             raise InputError(
                 f"npm could not fetch {PACKAGE} in {error.timeout:.0f} s; give the package's folder (--runtime PATH)"
@@ -124,4 +121,14 @@ def _runtime(given: Path | None) -> Iterator[Path]:
             raise InputError(f"npm could not fetch {PACKAGE} ({reason}); give the package's folder (--runtime PATH)")
         with tarfile.open(archives[0]) as archive:
             archive.extractall(scratch, filter="data")
-        yield Path(scratch) / "package" / "dist"
+        yield _with_files(Path(scratch) / "package")
+
+
+def _with_files(package: Path) -> Path:
+    """The folder of the package's files. Raises InputError: it does not have them all."""
+    for folder in (package, package / "dist"):
+        if all((folder / name).is_file() for name in RUNTIME):
+            return folder
+    raise InputError(
+        f"no {RUNTIME[0]} and {len(RUNTIME) - 1} more in {str(package)!r}; expected the npm package {PACKAGE} {VERSION}"
+    )

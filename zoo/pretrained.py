@@ -185,6 +185,8 @@ def describe(name: str | os.PathLike[str]) -> Pretrained:
     Raises:
         UsageError: Neither a shipped name nor a folder with an entry. EntryError: A damaged entry.json.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"an entry {name!r}; expected its name, or the path of its folder")
     entries, name = shipped(), os.fspath(name)
     if (folder := entries.get(name)) is not None:
         return Pretrained.from_folder(folder)

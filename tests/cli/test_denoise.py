@@ -54,10 +54,65 @@ def test_a_gray_model_takes_a_colour_picture_plane_by_plane(zoo, blur, color, tm
     np.testing.assert_array_equal(out[..., 3:], alpha)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_gray_picture_in_three_channels_is_denoised_as_one(zoo, blur, gray, tmp_path, monkeypatch, alpha):
+    """Of noise that is the same in all channels, networks for colour take hardly any away."""
+    entries = {"resnet-gaussian-gray": blur(1), "resnet-photo-color": blur(3)}
+    for module in ("zoo.pretrained", "zoo.inference.denoiser", "zoo.inference.folder"):
+        monkeypatch.setattr(f"{module}.shipped", lambda: entries)
+    color = np.stack([gray] * 3 + [np.roll(gray, 5)] * alpha, axis=-1)
+    Image.fromarray(color).save(tmp_path / "in.png")
+    result = zoo("denoise", tmp_path / "in.png", "-o", tmp_path / "out.png")
+    assert result.status == 0 and "(blur-1, gray, in three equal channels)" in result.err
+    out = opened(tmp_path / "out.png")
+    assert out.shape == color.shape and (out[..., :1] == out[..., :3]).all()
+    np.testing.assert_allclose(out[..., 0], blurred(gray), atol=0.51)
+    np.testing.assert_array_equal(out[..., 3:], color[..., 3:])
+    asked = zoo("denoise", tmp_path / "in.png", "-o", tmp_path / "asked.png", "--model", "resnet-photo-color")
+    assert "(blur-3, a gray picture, of whose noise it leaves much: take resnet-gaussian-gray)" in asked.err
+    color[0, 0, 0] ^= 1
+    Image.fromarray(color).save(tmp_path / "in.png")
+    assert zoo("denoise", tmp_path / "in.png", "-o", tmp_path / "out.png").err.endswith("(blur-3)\n")
+
+
+def test_what_is_not_there_is_told_before_what_is_wrong_with_the_output(zoo, blur, tmp_path):
+    for output in ("x", "out.png"):
+        result = zoo("denoise", tmp_path / "my", tmp_path / "photos", "-o", tmp_path / output, "--model", blur(1))
+        assert result.status == 1 and "no such file or folder" in result.err and "my'" in result.err
+        assert not (tmp_path / output).exists()
+        (tmp_path / "blur-1").rename(tmp_path / f"of {output}")
+
+
+def test_a_name_with_a_slash_at_its_end_is_a_folder(zoo, blur, gray_file, tmp_path):
+    result = zoo("denoise", gray_file, "-o", f"{tmp_path / 'new'}/", "--model", blur(1), "--format", "tif")
+    assert result.status == 0, result.err
+    assert (tmp_path / "new" / "gray.tif").is_file()
+
+
+def test_the_level_without_a_model(zoo, gray_file, tmp_path):
+    result = zoo("denoise", gray_file, "-o", tmp_path / "out.png", "--sigma", "25")
+    assert result.status == 2 and "--model): resnet-gaussian-color-aware" in result.err
+    result = zoo("denoise", gray_file, "-o", tmp_path / "o.png", "--sigma", "25", "--model", "resnet-gaussian-gray")
+    assert result.status == 2 and result.err.endswith("take one that does: resnet-gaussian-gray-aware\n")
+
+
+def test_pictures_of_other_formats_are_not_passed_over_without_a_word(zoo, blur, gray_file, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    gray_file.rename(folder / "a.png")
+    for name in ("b.CR2", "c.heic", "d.heic", "notes.txt"):
+        (folder / name).write_bytes(b"II*\0")
+    result = zoo("denoise", folder, "-o", tmp_path / "out", "--model", blur(1))
+    assert result.status == 0
+    assert result.err.endswith("left out, of formats that are not read here: 1 .cr2, 2 .heic\n")
+    result = zoo("denoise", folder / "b.CR2", "-o", tmp_path / "b.tif", "--model", tmp_path / "blur-1")
+    assert result.status == 1 and "a camera's raw file" in result.err
+
+
 def test_a_colour_model_takes_a_gray_picture(zoo, blur, gray, gray_file, tmp_path):
     result = zoo("denoise", gray_file, "-o", tmp_path / "out.png", "--model", blur(3))
     assert result.status == 0
-    assert "gray picture as a colour picture" in result.err
+    assert "gray picture as a colour picture, of whose noise it leaves much: take resnet-gaussian-gray" in result.err
     out = opened(tmp_path / "out.png")
     assert out.shape == gray.shape
     np.testing.assert_allclose(out, blurred(gray), atol=0.51)
@@ -163,7 +218,7 @@ def test_without_a_model_the_pictures_colour_decides(channels, zoo, gray_file, c
 
 
 def test_without_any_shipped_entry_a_model_is_asked_for(zoo, gray_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.inference.folder.shipped", dict)
+    monkeypatch.setattr("zoo.inference.denoiser.shipped", dict)
     result = zoo("denoise", gray_file, "-o", tmp_path / "out.png")
     assert result.status == 2
     assert "expected --model" in result.err

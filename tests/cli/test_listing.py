@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from zoo.cli.listing import headline
 from zoo.pretrained import describe, list_pretrained
 
 
@@ -26,6 +28,18 @@ def test_a_line_per_entry(two, zoo):
         ["blur-3", "gaussian:0-55", "3", "27", "0.0"],
     ]
     assert all(line.endswith("25.00 dB (ours, gaussian:25)") for line in lines)
+
+
+def test_the_score_is_one_on_the_noise_that_an_entry_is_for(two):
+    entry = describe(two["blur-1"])
+    (row,) = entry.scores
+    clean, other, usual = ({**row, "noise": noise} for noise in ("gaussian:0", "poisson:4", "gaussian:25"))
+    clean |= {"noisy_psnr": None, "psnr": 91.0}
+    for noise, told in (("poisson:1-100", "poisson:4"), ("gaussian:0-55", "gaussian:25"), ("blocks:1-25", "poisson:4")):
+        found = headline(dataclasses.replace(entry, noise=noise, scores=[clean, other, usual]))
+        assert found == f"25.00 dB (ours, {told})"
+    assert headline(dataclasses.replace(entry, scores=[clean])) == "91.00 dB (ours, gaussian:0)"
+    assert headline(dataclasses.replace(entry, scores=[])) == "not measured"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+import zoo
 from zoo.cli import main
 
 SMALL = '{"widths": [4, 6], "encoder_depths": [1, 1], "decoder_depths": [1]}'
@@ -45,10 +46,18 @@ def train(pictures, out, *more: str) -> int:
 def test_a_run_is_made_and_continued(pictures, tmp_path, capsys):
     out = tmp_path / "run"
     assert train(pictures, out, "--noise", "gaussian:0-55", "--steps", "3") == 0
-    assert "best.weights.h5" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "best.weights.h5" in said and "(noisy: " in said and f"--model {out / 'denoiser'}" in said
+    entry = zoo.describe(out / "denoiser")
+    assert (entry.noise, entry.config, entry.architecture) == ("gaussian:0-55", json.loads(SMALL), "resnet")
+    assert entry.recipe["steps"] == 3 and entry.recipe["fit"]["batch"] == 2
+    assert (
+        main(["denoise", str(pictures / "coins.png"), "-o", str(tmp_path / "a.png"), "--model", str(entry.folder)]) == 0
+    )
     assert {"best.weights.h5", "curve.csv", "curve.png", "run.json"} <= {f.name for f in out.iterdir()}
     assert train(pictures, out, "--noise", "gaussian:0-55", "--steps", "5", "--resume") == 0
     assert json.loads((out / "run.json").read_text())["step"] == 5
+    assert zoo.describe(out / "denoiser").recipe["steps"] == 5
 
 
 def test_pairs_are_trained_on(pictures, tmp_path):
@@ -60,6 +69,25 @@ def test_pairs_are_trained_on(pictures, tmp_path):
             == 0
         )
     assert train(pictures, tmp_path / "run", "--noisy", str(noisy), "--steps", "2") == 0
+    (kind,) = zoo.noise_from_name(zoo.describe(tmp_path / "run" / "denoiser").noise).kinds
+    assert kind == "gaussian"
+
+
+def test_what_training_does_not_read_is_told(pictures, tmp_path, capsys):
+    for name in ("a.tif", "b.webp", "c.TIF", "notes.txt"):
+        (pictures / name).write_bytes(b"")
+    assert train(pictures, tmp_path / "run", "--noise", "gaussian:25", "--steps", "2") == 0
+    assert "2 .tif, 1 .webp" in capsys.readouterr().err
+
+
+def test_stopped_it_says_what_is_left(pictures, tmp_path, capsys, monkeypatch):
+    def stopped(self, batch, logs=None):
+        self.run.history.steps += 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.training.guide.Guide.on_train_batch_end", stopped)
+    assert train(pictures, tmp_path / "run", "--noise", "gaussian:25", "--steps", "9") == 130
+    assert f"is in {tmp_path / 'run'}, and --resume goes on from there" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

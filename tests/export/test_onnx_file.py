@@ -275,6 +275,26 @@ def test_layers_that_are_not_known(tmp_path: Path, layer: Callable[[], layers.La
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 
 
+def test_a_layer_of_two_outputs_is_named(tmp_path: Path) -> None:
+    x = keras.Input((None, None, 2))
+    nested = keras.Model(x, [layers.Conv2D(1, 3, padding="same")(x), layers.Conv2D(1, 1)(x)], name="nest")
+    image = keras.Input((None, None, 1))
+    one, other = nested(layers.Concatenate()([image, image]))
+    with pytest.raises(UsageError, match="layer 'nest' gives 2 outputs"):
+        export.to_onnx(keras.Model(image, layers.Add()([one, other])), tmp_path / "m.onnx")
+
+
+def test_what_a_killed_export_left_is_swept(tiny: keras.Model, tmp_path: Path) -> None:
+    program = (
+        f"from zoo.atomic import folder_beside\nimport os\nwith folder_beside({str(tmp_path / 'x')!r}, "
+        "foreign=lambda _: []) as p:\n    (p / 'half').touch(); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert len(list(tmp_path.iterdir())) == 1
+    export.to_onnx(tiny, tmp_path / "m.onnx")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx", "m.onnx.json", "m.onnx.md"]
+
+
 def test_mismatch_leaves_what_was_there(tiny: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.onnx"
     path.write_text("earlier")

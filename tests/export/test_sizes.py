@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,8 +89,19 @@ def test_other_channels_are_onnx_alone(shaken: Shaken, tmp_path: Path) -> None:
     image = keras.Input((None, None, 4))
     model = shaken(keras.Model(image, layers.Conv2D(4, 3, padding="same")(image)))
     assert export.to_onnx(model, tmp_path / "m.onnx").max_abs <= 1e-5
-    with pytest.raises(UsageError, match="has 4 channels; expected 1 or 3"):
-        export.to_saved_model(model, tmp_path / "saved")
+    assert "[n, height, width, 4]" in (page := (tmp_path / "m.onnx.md").read_text()) and "4 channels" in page
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 8, 4), np.uint8)
+    np.save(tmp_path / "in.npy", pixels)
+    command = [sys.executable, "-c", program, tmp_path / "in.npy", tmp_path / "out.npy"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    expected = 255 * np.clip(model(pixels[None] / np.float32(255)).numpy()[0], 0, 1)
+    assert np.abs(np.load(tmp_path / "out.npy") - expected).max() <= 0.51
+    others = {"to_saved_model": "saved", "to_web": "saved", "to_triton": "saved", "to_openvino": "saved"}
+    for function, name in (others | {"to_onnx_int8": "m8.onnx", "to_litert": "m.tflite"}).items():
+        with pytest.raises(UsageError, match="has 4 channels; expected 1 or 3"):
+            getattr(export, function)(model, tmp_path / name)
+        assert not (tmp_path / name).exists()
     with pytest.raises(UsageError, match="channels is 4, expected 1 or 3"):
         export.publish(model, tmp_path / "mine", noise="gaussian:25")
     assert not (tmp_path / "saved").exists() and not (tmp_path / "mine").exists()

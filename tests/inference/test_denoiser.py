@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -190,6 +192,28 @@ def test_a_stream_is_fetched_as_it_is_needed(toy: Toy) -> None:
     broken = denoise.stream([np.zeros((4, 4)), np.full((4, 4), np.nan)], sigma=5)
     assert next(broken).shape == (4, 4)
     with pytest.raises(InputError, match="NaN"):
+        next(broken)
+
+    # A camera that is silent keeps nobody from stopping.
+    released = threading.Event()
+
+    def silent() -> Any:
+        yield np.zeros((4, 4))
+        released.wait(30)
+
+    stream, began = denoise.stream(silent(), sigma=5), time.monotonic()
+    next(stream)
+    stream.close()
+    assert time.monotonic() - began < 20
+    released.set()
+
+    def failing() -> Any:
+        yield np.zeros((4, 4))
+        raise KeyError("the cable")
+
+    broken = denoise.stream(failing(), sigma=5)
+    assert next(broken).shape == (4, 4)
+    with pytest.raises(KeyError, match="the cable"):
         next(broken)
 
     def one_buffer() -> Any:

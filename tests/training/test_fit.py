@@ -68,6 +68,39 @@ def test_it_learns_to_denoise_and_draws_its_curves(short_rounds, tmp_path):
     np.testing.assert_array_equal(weights(again), weights(model))
 
 
+def test_a_short_run_is_validated_too_and_beside_it_stands_what_doing_nothing_scores(tmp_path):
+    history = zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path, learning_rate=1e-9, **QUICK)
+    assert [row["step"] for row in history.rows] == [2, 4, 6, 8, 10]
+    assert all(row["validation_psnr"] is not None for row in history.rows)
+    # The untrained network is the identity.
+    assert history.noisy_psnr == pytest.approx(history.best_psnr, abs=0.01) and 20 < history.noisy_psnr < 21
+    assert json.loads((tmp_path / "run.json").read_text())["noisy_psnr"] == history.noisy_psnr
+    again = zoo.fit(tiny(), PHOTOGRAPHS, steps=12, out=tmp_path, resume=True, learning_rate=1e-9, **QUICK)
+    assert again.noisy_psnr == history.noisy_psnr and again.steps == 12
+
+
+@pytest.mark.parametrize("hit", [7, 12])
+def test_an_interrupted_run_goes_on_from_that_very_step(hit, short_rounds, tmp_path, monkeypatch):
+    options = {**QUICK, "learning_rate": 3e-3, "validate_every": 10, "schedule": "constant"}
+    whole = tiny()
+    zoo.fit(whole, PHOTOGRAPHS, steps=20, out=tmp_path / "whole", **options)
+    step = Guide.on_train_batch_end
+
+    def stopped(self, batch, logs=None):
+        step(self, batch, logs)
+        if self.run.step == hit:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Guide, "on_train_batch_end", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=tmp_path / "cut", **options)
+    assert json.loads((tmp_path / "cut" / "run.json").read_text())["step"] == hit
+    monkeypatch.setattr(Guide, "on_train_batch_end", step)
+    resumed = tiny(1)
+    assert zoo.fit(resumed, PHOTOGRAPHS, steps=20, out=tmp_path / "cut", resume=True, **options).steps == 20
+    np.testing.assert_allclose(weights(resumed), weights(whole), atol=1e-6)
+
+
 def test_batches_of_many_sizes_are_learned_from(short_rounds, tmp_path):
     """And by a model that takes the noise level."""
     model = tiny(takes_sigma=True)

@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("inputs", metavar="IN", nargs="+", help="noisy pictures, folders of them, or patterns")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", type=Path, required=True, help="the clean picture; a folder for several"
+        "-o", "--output", metavar="OUT", required=True, help="the clean picture; a folder for several, or OUT/"
     )
     parser.add_argument(
         "--model", metavar="NAME", help="name of an entry (zoo list), or its folder (default: by the picture's colour)"
@@ -65,9 +65,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Denoise one picture, or many; a failed one is reported, and the rest done."""
     from zoo.inference.denoise_file import Settings
-    from zoo.inference.folder import Denoisers, Journal, Meter, denoise_all, plan, prepare, way
+    from zoo.inference.folder import Denoisers, Journal, Meter, denoise_all, left_out, plan, prepare, way
 
     tasks = plan(args.inputs, args.output, ending=args.format or "")
+    output = Path(args.output)
     settings = Settings(
         sigma=args.sigma,
         strength=args.strength,
@@ -80,14 +81,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--cluster {args.cluster} without --workers; expected how many of its processes to use")
     denoisers = Denoisers(args.model, threads=args.threads or _share(args.jobs))
     denoisers.check(settings)
-    if len(tasks) == 1 and tasks[0].target == args.output:
-        (outcome,) = denoise_all(tasks, denoisers, settings)
+    if len(tasks) == 1 and tasks[0].target == output:
+        with _bar_of_one() as progress:
+            (outcome,) = denoise_all(tasks, denoisers, settings, progress=progress)
         if outcome.error is not None:
             raise outcome.error
         _tell(outcome)
         return 0
     prepare(tasks)
-    journal = Journal(args.output, way(denoisers, settings))
+    journal = Journal(output, way(denoisers, settings))
     if args.again:
         journal.forget(tasks)
     meter = Meter()
@@ -109,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
         f"{meter.done} done, {meter.skipped} skipped, {meter.failed} failed in {seconds:.1f} s: {files:.2f} pictures "
         f"and {megapixels:.2f} megapixels per second"
     )
+    if others := left_out(args.inputs):
+        say(f"left out, of formats that are not read here: {others}")
     return 1 if meter.failed else 0
 
 
@@ -126,6 +130,20 @@ def _tell(outcome: Outcome) -> None:
     elif outcome.report is not None:
         how = ", ".join([*outcome.report.entries, *outcome.report.notes])
         say(f"{outcome.task.source} -> {outcome.task.target} ({how})")
+
+
+@contextmanager
+def _bar_of_one() -> Iterator[Any]:
+    """Gives what is told how far a picture is, on a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("denoising", total=None)
+        yield lambda done, pixels: progress.update(bar, completed=done, total=pixels)
 
 
 @contextmanager

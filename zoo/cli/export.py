@@ -75,20 +75,20 @@ def run(args: argparse.Namespace) -> int:
     if wrong := [f"--{name.replace('_', '-')}" for name in given if name not in kind.options]:
         raise UsageError(f"{', '.join(wrong)} with --to {args.to}, which does not take it; leave it out")
 
-    from zoo.cli.heavy import import_keras
-
-    import_keras("zoo export", "export")
     import export as exporters
     import zoo
     from export.deliver import check_file, foreign
-    from export.entry import onnx_facts
+    from zoo.cli.heavy import import_keras
 
     if kind.ending:
         check_file(args.output, kind.ending)
     else:
         check_folder(args.output, foreign)
-    model = zoo.load_keras(args.name)
     entry = None if str(args.name).endswith(".keras") else zoo.describe(args.name)
+    import_keras("zoo export", "export")
+    from export.entry import onnx_facts
+
+    model = zoo.load_keras(args.name)
     if entry is None and (whole := exporters.any_size(model)) is not model:
         model = whole
         print(f"{args.name} does not take every size: padding and cropping are added", file=sys.stderr)

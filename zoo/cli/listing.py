@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.tables import aligned, number
 from zoo.errors import UsageError
 
-# The literature's usual yardstick; an entry that was not measured with it shows its first score.
-HEADLINE = "gaussian:25"
+if TYPE_CHECKING:
+    from zoo.pretrained import Pretrained
+
+HEADLINE = "gaussian:25"  # the literature's usual yardstick, of entries for such noise
 # What --json tells of each; `zoo show NAME --json` tells all.
 FACTS = ("name", "architecture", "noise", "channels", "takes_sigma", "num_params", "macs_per_pixel", "scores")
 
@@ -45,14 +46,17 @@ def run(args: argparse.Namespace) -> int:
     rows = [("name", "noise", "channels", "parameters", "kMAC/pixel", "score")]
     for entry in entries:
         size, cost = f"{entry.num_params:,}", f"{entry.macs_per_pixel / 1000:.1f}"
-        rows.append((entry.name, entry.noise, str(entry.channels), size, cost, headline(entry.scores)))
+        rows.append((entry.name, entry.noise, str(entry.channels), size, cost, headline(entry)))
     print(aligned(rows, left=2))
     return 0
 
 
-def headline(scores: Sequence[Mapping[str, Any]]) -> str:
-    """One score in a few words, such as "29.01 dB (BSD68, gaussian:25)"."""
-    if not scores:
+def headline(entry: Pretrained) -> str:
+    """One score in a few words, on noise that the entry is for, such as "29.01 dB (BSD68, gaussian:25)"."""
+    if not entry.scores:
         return "not measured"
-    row = next((row for row in scores if row["noise"] == HEADLINE), scores[0])
+    noisy = [row for row in entry.scores if row["noisy_psnr"] is not None] or entry.scores
+    row = noisy[0]
+    if entry.noise.partition(":")[0] == HEADLINE.partition(":")[0]:
+        row = next((row for row in noisy if row["noise"] == HEADLINE), row)
     return f"{number(row['psnr'], 2)} dB ({row['set']}, {row['noise']})"

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.heavy import import_keras
 from zoo.cli.options import number, whole_number
+from zoo.cli.say import say
 from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.training.run import History
+
+ENTRY = "denoiser"  # in the run's folder
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,7 +26,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a denoiser on a folder of images",
-        description="Train a denoiser; the run's folder holds its weights, learning curves (PNG, CSV) and state.",
+        description="Train a denoiser; the run's folder holds its weights, learning curves (PNG, CSV) and state, and "
+        f"in the end the entry {ENTRY!r}, for --model. Images are JPEG, PNG or BMP files of 8 bits.",
     )
     parser.add_argument(
         "--architecture", required=True, metavar="NAME", help="such as resnet; an unknown one is told all"
@@ -57,7 +68,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--weight-decay", type=number(0, 1e6), default=0.0, help="decoupled weight decay (0)")
     parser.add_argument("--clip-norm", type=number(0, 1e9), default=1.0, help="longest gradient (1)")
     parser.add_argument("--ema", type=number(0, 1), default=0.99, help="momentum of the average of the weights (0.99)")
-    parser.add_argument("--validate-every", type=whole_number(1), default=1000, help="steps between validations (1000)")
+    parser.add_argument(
+        "--validate-every", type=whole_number(1), help="steps between validations (1000, or a fifth of fewer)"
+    )
     parser.add_argument(
         "--seed", type=whole_number(0, 2**32 - 1), default=0, help="of weights, data order, augmentation and noise (0)"
     )
@@ -82,32 +95,86 @@ def run(args: argparse.Namespace) -> int:
 
     import zoo
 
+    _say_what_is_left_out(args.data, args.noisy, args.validation)
     keras.utils.set_random_seed(args.seed)
     if args.mixed_precision:
         keras.config.set_dtype_policy(f"mixed_{args.mixed_precision}")
     with zoo.all_devices():
         model = zoo.build(args.architecture, **config)
-        history = zoo.fit(
-            model,
-            (args.noisy, args.data) if args.noisy else args.data,
-            args.validation,
-            noise=args.noise,
-            steps=args.steps,
-            minutes=args.minutes,
-            out=args.out,
-            resume=args.resume,
-            batch=args.batch,
-            patch=args.patch,
-            loss=args.loss,
-            range_penalty=args.range_penalty,
-            optimizer=args.optimizer,
-            learning_rate=args.learning_rate,
-            schedule=zoo.Schedule(args.schedule, args.warmup, args.halve_every),
-            weight_decay=args.weight_decay,
-            clip_norm=args.clip_norm,
-            ema=args.ema,
-            validate_every=args.validate_every,
-            seed=args.seed,
-        )
-    print(f"best validation {history.best_psnr:.2f} dB at step {history.best_step}: {args.out}/best.weights.h5")
+        try:
+            history = zoo.fit(
+                model,
+                (args.noisy, args.data) if args.noisy else args.data,
+                args.validation,
+                noise=args.noise,
+                steps=args.steps,
+                minutes=args.minutes,
+                out=args.out,
+                resume=args.resume,
+                batch=args.batch,
+                patch=args.patch,
+                loss=args.loss,
+                range_penalty=args.range_penalty,
+                optimizer=args.optimizer,
+                learning_rate=args.learning_rate,
+                schedule=zoo.Schedule(args.schedule, args.warmup, args.halve_every),
+                weight_decay=args.weight_decay,
+                clip_norm=args.clip_norm,
+                ema=args.ema,
+                validate_every=args.validate_every,
+                seed=args.seed,
+            )
+        except KeyboardInterrupt:
+            if (Path(args.out) / "run.json").is_file():
+                say(f"stopped; what was learned is in {args.out}, and --resume goes on from there")
+            raise
+        best = f"best validation {history.best_psnr:.2f} dB at step {history.best_step}"
+        print(f"{best} (noisy: {history.noisy_psnr:.2f} dB): {args.out}/best.weights.h5")
+        _publish(model, config, history, args)
     return 0
+
+
+def _say_what_is_left_out(*folders: str | None) -> None:
+    from zoo.inference.folder import left_out
+    from zoo.inference.pictures import ENDINGS
+    from zoo.inference.reading import UNREADABLE
+    from zoo.training.sources import EXTENSIONS
+
+    given = [folder for folder in folders if folder is not None]
+    if others := left_out(given, endings={*ENDINGS, *UNREADABLE} - set(EXTENSIONS)):
+        say(f"left out, of formats that training does not read ({' '.join(EXTENSIONS)} it does): {others}")
+
+
+def _publish(model: keras.Model, config: dict[str, Any], history: History, args: argparse.Namespace) -> None:
+    """The result as an entry, which all other subcommands take."""
+    from zoo.training.devices import Devices
+
+    folder = Path(args.out) / ENTRY
+    if not Devices(model).is_chief:
+        return
+    if find_spec("onnx") is None:
+        print(f"an entry, for --model, is made where the extra 'export' is installed: export.publish(model, {folder})")
+        return
+    import export
+    from export.card import UNSTATED
+    from zoo.training.sources import open_images
+
+    noise = args.noise
+    if noise is None:  # what comes nearest to that of the pairs
+        pairs = open_images((args.noisy, args.data), channels := model.inputs[0].shape[-1])
+        some = (pairs.image(i) for i in range(min(len(pairs), 16)))
+        levels = [255 * float((image[..., :channels] - image[..., channels:]).std()) for image in some]
+        noise = f"gaussian:{min(levels):.0f}-{max(levels):.0f}"
+    told = ("run", "architecture", "config", "out", "resume")
+    options = {name: value for name, value in vars(args).items() if name not in told and value is not None}
+    export.publish(
+        model,
+        folder,
+        architecture=args.architecture,
+        config=config,
+        noise=noise,
+        license=UNSTATED,
+        recipe={"fit": options, "steps": history.steps, "minutes": round(history.minutes, 2)},
+        training_data={"name": "images of the user"},
+    )
+    print(f"{folder}: an entry; use it by its path, as zoo denoise noisy.png -o clean.png --model {folder}")

@@ -19,7 +19,7 @@ from zoo.atomic import sweep
 from zoo.errors import MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
-from zoo.finetuning.range_test import range_test
+from zoo.finetuning.range_test import RATES, range_test
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
 from zoo.noise import Noise
@@ -65,8 +65,8 @@ def finetune(
 
     Of the images, some are held out by file before anything else: the verdict is measured on them. Of the others, some
     choose the weights while the rest is learned from. The run's state is kept in ``OUT.training`` until the result is
-    written. Interrupted (Ctrl-C), it ends with the best weights so far. It uses all GPUs, or all workers that TF_CONFIG
-    names (:func:`zoo.all_devices`), which must see the same files; the first of them writes.
+    written. Interrupted (Ctrl-C) while it learns, it ends with the best weights so far. It uses all GPUs, or all
+    workers that TF_CONFIG names (:func:`zoo.all_devices`), which must see the same files; the first of them writes.
 
     Args:
         parent: Name or folder of an entry.
@@ -145,6 +145,7 @@ def finetune(
             options["batch"] += uneven
             say(f"batches of {options['batch']}, for {devices.replicas} devices")
         if rate is None:
+            say(f"trying steplengths {', '.join(f'{rate:g}' for rate in RATES)}")
             rate = range_test(model, data, options, budget)
         if writes:
             remember(training, plan | {"learning_rate": rate, "budget": budget})
@@ -163,13 +164,14 @@ def finetune(
     facts |= {"steplength": rate, "steps": history.steps, "minutes": round(history.minutes, 2)}
     facts |= {"noise": plan["noise"]} | ({"command": command} if command else {})
     original = load_keras(entry.folder)
+    say(f"judging the result on {len(cases)} images")
     verdict = judge(original, result, cases, entry, progress=progress)
     if writes:
 
         def add_pictures(place: Path) -> None:
             before_after(original, result, cases[0]).save(place / "before-after.png")
             if history.rows:
-                write_png(place / "curve.png", history.rows)
+                write_png(place / "curve.png", history.rows, history.noisy_psnr)
 
         _publish(entry, result if verdict.improved else original, found, drawn, folder, facts, verdict, add_pictures)
         shutil.rmtree(training)
@@ -255,7 +257,8 @@ def _train(
         say("interrupted: going on with the best weights so far")
         bare(model).load_weights(best)
         spent = json.loads(state.read_text(encoding="utf-8"))
-        return History(rows=read_csv(folder / "curve.csv"), steps=spent["step"], minutes=spent["minutes"])
+        measured = {"steps": spent["step"], "minutes": spent["minutes"], "noisy_psnr": spent.get("noisy_psnr")}
+        return History(rows=read_csv(folder / "curve.csv"), **measured)
 
 
 def _freeze(model: keras.Model, freeze: Freeze) -> None:

@@ -27,7 +27,8 @@ def range_test(
     """
     start, losses = model.get_weights(), {}
     for rate in RATES:
-        short: dict[str, Any] = {**options, "progress": False, "minutes": RATE_SHARE * (budget["minutes"] or 0)}
+        short: dict[str, Any] = {**options, "progress": False, "validate_every": 1000}
+        short["minutes"] = RATE_SHARE * (budget["minutes"] or 0)
         if budget["steps"]:
             short |= {"steps": max(RATE_STEPS, round(RATE_SHARE * budget["steps"])), "minutes": None}
         try:

@@ -232,9 +232,17 @@ def _take_notes(found: Survey) -> None:
         found.notes.append(
             f"that is little to learn from: expected about {FEW} images and {FEW_MEGAPIXELS:g} megapixels or more"
         )
-    references = [item.image if found.kind == "clean" else item.clean for item in found.items[:16]]
+    some = found.items[:16]
+    references = [item.image if found.kind == "clean" else item.clean for item in some]
     levels = [noise_level(image) for image in references if image is not None]
-    if found.kind != "noisy" and levels and (level := float(np.median(levels))) > CLEAN_SIGMA:
+    level = float(np.median(levels)) if levels and found.kind != "noisy" else 0.0
+    given = float(np.median([noise_level(item.image) for item in some])) if found.kind == "pairs" else level
+    if level > CLEAN_SIGMA and given < level / 2:
+        found.notes.append(
+            f"the noisy images are cleaner than the clean ones (sigma {given:.1f} and {level:.1f}): expected first the "
+            "noisy ones, then the clean ones"
+        )
+    elif level > CLEAN_SIGMA:
         found.notes.append(
             f"the clean images look noisy themselves (sigma {level:.1f}): "
             + (

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import MissingExtraError, UsageError, ZooError
+from zoo.errors import InputError, MissingExtraError, UsageError, ZooError, one_line
 from zoo.inference.denoise_file import Report, Settings
 from zoo.inference.folder import Denoisers, Journal, Outcome, Task, denoise_all
 from zoo.pretrained import shipped
 
+RETRIES = 2  # of a picture whose worker died
 # Ray tells of its usage over the network, and draws bars of its own, unless told otherwise before it is imported.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 
@@ -62,7 +64,10 @@ def denoise_on_cluster(
 
         def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
             task = Task(Path(row["source"]), Path(row["target"]))
-            (outcome,) = denoise_all([task], self.denoisers, settings, journal=self.journal)
+            try:
+                (outcome,) = denoise_all([task], self.denoisers, settings, journal=self.journal)
+            except Exception as error:  # of one picture; the others are done
+                outcome = Outcome(task, error=InputError(f"{row['source']!r} failed ({one_line(error)})"))
             report = outcome.report
             return {
                 **row,
@@ -77,19 +82,37 @@ def denoise_on_cluster(
     known = {row["target"]: task for row, task in zip(rows, tasks, strict=True)}
     try:
         # A block each: it is blocks that are given out, and given out again.
-        # (Ray Data starts workers that died again, and repeats what they were at, as often as need be.)
-        workers = ray.data.ActorPoolStrategy(size=cluster.workers)
-        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-            Worker, compute=workers, num_cpus=cluster.threads
-        )
+        # Ray Data starts workers that died again, and repeats what they were at: but not for ever, what may have ended
+        # them. A worker has one picture at a time, or those that wait behind such a one would be given up with it.
+        workers = ray.data.ActorPoolStrategy(size=cluster.workers, max_tasks_in_flight_per_actor=1)
+        with warnings.catch_warnings():  # from Ray 2.64 on there is going to be another way to limit this
+            warnings.simplefilter("ignore", DeprecationWarning)
+            done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+                Worker,
+                compute=workers,
+                num_cpus=cluster.threads,
+                ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": RETRIES},
+            )
         for row in done.iter_rows():
-            task = known[row["target"]]
+            task = known.pop(row["target"])
             if row["error"] is not None:
                 yield Outcome(task, error=ZooError(row["error"]))
             elif row["pixels"] < 0:
                 yield Outcome(task, changed=row["changed"])
             else:
                 yield Outcome(task, Report(row["pixels"], *(tuple(row[k].splitlines()) for k in ("entries", "notes"))))
+        for task in known.values():
+            yield Outcome(
+                task,
+                error=InputError(
+                    f"{str(task.source)!r} ended its worker {RETRIES + 1} times, for lack of memory perhaps; expected "
+                    "less at once: a smaller --tile, fewer --workers"
+                ),
+            )
+    except ray.exceptions.RayError as error:
+        raise ZooError(
+            f"the workers failed ({one_line(error)}); what is done is kept: the same command goes on from there"
+        ) from error
     finally:
         ray.shutdown()
 
@@ -103,16 +126,21 @@ def _ray(cluster: Cluster) -> Any:
         import ray.data
     except ImportError:
         raise MissingExtraError("a job on several workers", "cluster") from None
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if cluster.address is None:
-            ray.init(num_cpus=cluster.workers * cluster.threads, include_dashboard=False, **how)
+            # Whatever cluster is running here, or RAY_ADDRESS names.
+            cpus = cluster.workers * cluster.threads
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **how)
         else:
             ray.init(address=cluster.address, **how)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UsageError(
             f"no Ray cluster at {cluster.address!r} ({' '.join(str(error).split())[:200]}); expected the address of one"
         ) from error
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # a picture that ends its worker is told of, and the others are done
     return ray

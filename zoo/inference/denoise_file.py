@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.inference.denoiser import Denoiser
-from zoo.inference.images import channels_of, strips, to_color, to_gray
+from zoo.inference.denoiser import EVERYDAY, Denoiser
+from zoo.inference.images import channels_of, is_gray_in_color, strips, to_color, to_gray
 from zoo.inference.metadata import Metadata
 from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
 from zoo.inference.reading import MAX_PIXELS
@@ -74,7 +74,8 @@ def denoise_file(
                 check_output(target, image)
                 if target.suffix.lower() == ARRAY:
                     image = as_float(image)
-                model = choose(1 if planes else channels_of(image))
+                # Of the noise in three equal channels, networks for colour have seen nothing.
+                model = choose(1 if planes or is_gray_in_color(image) else channels_of(image))
                 with _room(image) as result:
                     with turn:
                         if progress is not None:
@@ -124,16 +125,23 @@ def denoise_into(
 
     planes = settings.planes and image.ndim == 3
     channels = image.shape[2] - has_alpha if planes else channels_of(image)
+    # Lost pixels are lost in all channels at once, so that these entries know them in gray pictures, too.
+    keeps = model.channels == 3 and not model.entry.config.get("impulses")
+    kept = f", of whose noise it leaves much: take {EVERYDAY[1][0]}" if keeps else ""
     if channels == model.channels and not planes:
         clean(image, out)
-        return ""
+        return f"a gray picture{kept}" if keeps and is_gray_in_color(image) else ""
+    if model.channels == 1 and not planes and is_gray_in_color(image):
+        out[..., :3] = clean(image[..., 0])[..., np.newaxis]
+        out[..., 3:] = image[..., 3:]
+        return "gray, in three equal channels"
     if model.channels == 3 and not planes:
         color = to_color(image)
         with _room(color) as result:
             clean(color, result)
             for gray, strip in zip(strips(out), strips(result), strict=True):
                 gray[...] = to_gray(strip).reshape(gray.shape)
-        return "the gray picture as a colour picture"
+        return f"the gray picture as a colour picture{kept}"
     if model.channels == 3:
         raise UsageError(f"{model.entry.name!r} is a colour model, and planes are gray; expected a gray model")
     for i in range(channels):

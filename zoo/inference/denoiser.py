@@ -5,24 +5,28 @@ from __future__ import annotations
 import contextlib
 import numbers
 import os
+import queue
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, cast
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
 
-from zoo.errors import EntryError, InputError, UsageError, ZooError, one_line
-from zoo.inference.images import check_image, from_tensor, to_tensor
+from zoo.errors import EntryError, UsageError, ZooError, one_line
+from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
 from zoo.inference.noise_level import noise_level
 from zoo.inference.tiling import Progress, TileSize, check_tile, run_batch, run_tiled
-from zoo.pretrained import Pretrained, describe
+from zoo.pretrained import Pretrained, describe, shipped
 
 MODEL_FILE = "model.onnx"
 # ONNX Runtime's exceptions have no parent of their own.
 REFUSED = (states.Fail, states.InvalidArgument, states.InvalidGraph, states.InvalidProtobuf, states.NotImplemented)
 REFUSED += (states.RuntimeException, states.EPFail, states.NoSuchFile)
+
+# What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.
+EVERYDAY = {1: ("resnet-gaussian-gray",), 3: ("resnet-photo-color", "resnet-gaussian-color")}
 
 
 class Denoiser:
@@ -134,25 +138,44 @@ class Denoiser:
         Raises:
             What a call raises, and what ``images`` raises, when its turn comes.
         """
-        source, end = iter(images), object()
+        source = iter(images)
+        # A thread that nothing waits for: a source that is silent for long, such as a camera, keeps no one from
+        # stopping, as an executor would, whose threads are joined in the end.
+        asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        come: queue.SimpleQueue[tuple[np.ndarray | None, BaseException | None]] = queue.SimpleQueue()
 
-        def fetch() -> object:
-            image = next(source, end)
-            # It may be a buffer that the source fills again; a memory map is not, and may be larger than the memory.
-            return image.copy() if isinstance(image, np.ndarray) and not isinstance(image, np.memmap) else image
+        def read() -> None:
+            while asked.get():
+                try:
+                    image = next(source)
+                    # It may be a buffer that the source fills again; a memory map is not, and may be larger than the
+                    # memory.
+                    if isinstance(image, np.ndarray) and not isinstance(image, np.memmap):
+                        image = image.copy()
+                    come.put((image, None))
+                except BaseException as error:
+                    come.put((None, error))
+                    return
 
-        with ThreadPoolExecutor(1, "zoo-stream") as reader:
-            coming = reader.submit(fetch)
-            while (image := coming.result()) is not end:
-                coming = reader.submit(fetch)
+        threading.Thread(target=read, name="zoo-stream", daemon=True).start()
+        try:
+            asked.put(True)
+            while True:
+                image, error = come.get()
+                if isinstance(error, StopIteration):
+                    return
+                if error is not None:
+                    raise error
+                asked.put(True)
                 yield self(cast(np.ndarray, image), sigma=sigma, strength=strength, tile=tile)
+        finally:
+            asked.put(False)
 
     def _check_images(self, image: np.ndarray) -> None:
         if not isinstance(image, np.ndarray) or image.ndim != 4:
             check_image(image, self.channels)
             return
-        if not len(image):
-            raise InputError(f"batch of shape {image.shape} has no images; expected at least one")
+        check_batch(image)
         for single in image:
             check_image(single, self.channels)
 
@@ -174,13 +197,22 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
     name = entry.name
     if not entry.takes_sigma:
         if sigma is not None:
-            raise UsageError(f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out")
+            raise UsageError(
+                f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out, or take one that does: "
+                f"{taking_sigma(entry.channels)}"
+            )
         return None
     if isinstance(sigma, str) and sigma == "auto":
         return "auto"
     if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
         raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'")
     return float(sigma)
+
+
+def taking_sigma(*channels: int) -> str:
+    """The names of the shipped entries that take the noise level."""
+    entries = map(describe, shipped())
+    return ", ".join(entry.name for entry in entries if entry.takes_sigma and entry.channels in channels)
 
 
 def _stacked(
@@ -236,23 +268,36 @@ def load(
     return Denoiser(describe(name), threads=threads, providers=providers)
 
 
+def everyday(channels: int) -> str:
+    """The name of the entry that an image is denoised with when nobody says.
+
+    Raises:
+        UsageError: None of them is shipped.
+    """
+    names = EVERYDAY[channels]
+    for name in names:
+        if name in shipped():
+            return name
+    raise UsageError(f"none of {', '.join(names)} is installed; expected --model with a name of `zoo list` or a folder")
+
+
 def _options(threads: int | None) -> onnxruntime.SessionOptions:
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1):
         raise UsageError(f"threads={threads!r}; expected a whole number from 1 on, or None for one per core")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: what matters of the warnings is raised here
     if threads is not None:
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = int(threads)
     return options
 
 
 def _known(providers: Sequence[str] | None) -> list[str]:
     """The execution providers to use, once this installation of ONNX Runtime is known to have them."""
-    wanted = ["CPUExecutionProvider"] if providers is None else list(providers)
     available = onnxruntime.get_available_providers()
-    if isinstance(providers, str) or not wanted or any(name not in available for name in wanted):
+    wanted: Any = ["CPUExecutionProvider"] if providers is None else providers
+    if not isinstance(wanted, list | tuple) or not wanted or any(name not in available for name in wanted):
         raise UsageError(f"providers={providers!r}; expected a list of some of {', '.join(available)}")
-    return wanted
+    return list(wanted)
 
 
 def _session(

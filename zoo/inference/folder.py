@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -20,13 +21,13 @@ from zoo.atomic import sweep
 from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.folders import files_below
 from zoo.inference.denoise_file import Report, Settings, denoise_file
-from zoo.inference.denoiser import Denoiser, check_sigma, load
+from zoo.inference.denoiser import EVERYDAY, Denoiser, check_sigma, everyday, load, taking_sigma
 from zoo.inference.pictures import ENDINGS, check_output, is_picture, refuse_overwriting
+from zoo.inference.reading import UNREADABLE
+from zoo.inference.tiling import Progress
 from zoo.inference.writing import FORMATS
 from zoo.pretrained import describe, shipped
 
-# What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.
-EVERYDAY = {1: ("resnet-gaussian-gray",), 3: ("resnet-photo-color", "resnet-gaussian-color")}
 # One line for each picture that is done: what it was made from, and how.
 JOURNAL = ".zoo-denoise.jsonl"
 # While one picture is in the model, the next is read and the last one written.
@@ -63,16 +64,18 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
 
     Args:
         inputs: Files, folders, or patterns as a shell has them (``"scans/**/*.tif"``), for shells that have none.
-        output: A file for a single file, otherwise a folder, which need not exist.
+        output: A file for a single file, otherwise a folder, which need not exist; so is a name with a slash at its
+            end.
         ending: Of all results, such as ".png", and with it their format; that of each input by default.
 
     Raises:
-        InputError: Nothing there. UsageError: A result would overwrite an input or another result.
+        InputError: Nothing there, or no picture. UsageError: A result would overwrite an input or another result.
     """
     found: list[tuple[Path, Path]] = []  # file, its place below the output folder
     several = len(inputs) > 1
     if not all(os.fspath(name) for name in (*inputs, output)):  # it would be the folder that one happens to be in
         raise UsageError("an empty name among inputs and output; expected those of files or folders, such as '.'")
+    is_folder = os.fspath(output).endswith(("/", os.sep)) or Path(output).is_dir()
     output = Path(output)
     for given in map(Path, inputs):
         if given.is_dir():
@@ -89,11 +92,15 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
             if not (matches := _no_results(matches, output, root)):
                 raise InputError(f"no picture matches {str(given)!r}; expected a pattern that finds some")
             found += [(path, path.relative_to(root)) for path in matches]
-        else:
+        elif given.exists():
             found.append((given, Path(given.name)))
+        else:
+            raise InputError(
+                f"no such file or folder: {str(given)!r}; expected a picture (names with spaces need quotes)"
+            )
     if several and (output.is_file() or (is_picture(output) and not output.is_dir())):
         raise UsageError(f"{len(found)} pictures with output {str(output)!r}; expected a folder")
-    mirrored = several or output.is_dir()
+    mirrored = several or is_folder
     named = output.suffix.lower()
     if ending and not mirrored and FORMATS.get(named, named) != FORMATS.get(ending, ending):
         raise UsageError(f"output {str(output)!r} in the format of {ending}; expected a name in {ending}")
@@ -103,6 +110,13 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
         tasks.append(Task(source, target.with_suffix(ending) if ending and mirrored else target))
     _check_targets(tasks)
     return tasks
+
+
+def left_out(inputs: Sequence[str | os.PathLike[str]], *, endings: Iterable[str] = UNREADABLE) -> str:
+    """The pictures in folders of formats that nobody here reads, such as "3 .heic, 1 .cr2"; empty if there are none."""
+    folders = [Path(given) for given in inputs if os.path.isdir(given)]
+    found = Counter(path.suffix.lower() for folder in folders for path in files_below(folder, set(endings)))
+    return ", ".join(f"{count} {ending}" for ending, count in sorted(found.items()))
 
 
 def _no_results(files: Sequence[Path], output: Path, folder: Path) -> list[Path]:
@@ -261,6 +275,11 @@ class Denoisers:
 
     def check(self, settings: Settings) -> None:
         """Refuse what would be refused of each picture. Raises UsageError: a noise level where none is taken."""
+        if self.model is None and settings.sigma is not None:
+            raise UsageError(
+                f"sigma={settings.sigma!r} without a model; {everyday(1)} and {everyday(3)} find the level by "
+                f"themselves: leave it out, or take one that is told (--model): {taking_sigma(1, 3)}"
+            )
         check_sigma(describe(self.model or everyday(1)), settings.sigma)
 
     def fingerprint(self) -> str:
@@ -268,19 +287,6 @@ class Denoisers:
         names = [self.model] if self.model else [name for names in EVERYDAY.values() for name in names]
         entries = [describe(name) for name in names if self.model or name in shipped()]
         return json.dumps([entry.files for entry in entries], sort_keys=True)
-
-
-def everyday(channels: int) -> str:
-    """The name of the entry that an image is denoised with when nobody says.
-
-    Raises:
-        UsageError: None of them is shipped.
-    """
-    names = EVERYDAY[channels]
-    for name in names:
-        if name in shipped():
-            return name
-    raise UsageError(f"none of {', '.join(names)} is installed; expected --model with a name of `zoo list` or a folder")
 
 
 def way(denoisers: Denoisers, settings: Settings) -> str:
@@ -300,6 +306,7 @@ def denoise_all(
     *,
     journal: Journal | None = None,
     jobs: int = 1,
+    progress: Progress | None = None,
 ) -> Iterator[Outcome]:
     """Denoise pictures, some at the same time; one that fails is reported, and the others done.
 
@@ -308,6 +315,7 @@ def denoise_all(
         denoisers, settings: How.
         journal: Pictures that it knows are skipped, and those that get done are added; None does them all.
         jobs: Pictures that are in a model at the same time.
+        progress: As for a call of a denoiser, page by page, in a thread of its own.
 
     Yields:
         What became of each, in the order in which they finish.
@@ -317,9 +325,11 @@ def denoise_all(
     running: set[Future[Outcome]] = set()
     ended = threading.Event()
 
-    def go_on(*_: int) -> None:
+    def go_on(done: int, pixels: int) -> None:
         if ended.is_set():  # interrupted: nobody is going to look at what comes out
             raise ZooError("interrupted")
+        if progress is not None:
+            progress(done, pixels)
 
     def work(task: Task) -> Outcome:
         if journal is not None and (found := journal.done(task)):

@@ -21,6 +21,9 @@ HIGHEST_MEAN = 16
 # Beyond, float32 overflows within a model, and what comes out is no number.
 LARGEST = 1e30
 STRIP_PIXELS = 4_000_000
+SHAPES = (
+    "expected (H, W), or (H, W, C) with 1, 2 (gray, alpha), 3 or 4 (RGB, alpha) channels last, or a batch (N, H, W, C)"
+)
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -31,6 +34,20 @@ class ImageForm:
     dtype: np.dtype
     shape: tuple[int, ...]
     alpha: np.ndarray | None
+
+
+def _first(array: np.ndarray) -> str:
+    """What to do about channels that stand where PyTorch has them."""
+    where = array.ndim - 3
+    return ": numpy.moveaxis(image, -3, -1)" if where in (0, 1) and array.shape[where] in (1, 3, 4) else ""
+
+
+def check_batch(array: np.ndarray) -> None:
+    """Refuse a batch without images, or that is none of H×W×C. Raises InputError."""
+    if not len(array):
+        raise InputError(f"batch of shape {array.shape} has no images; expected at least one")
+    if array.shape[3] not in (1, 2, 3, 4):
+        raise InputError(f"batch of shape {array.shape}; {SHAPES}{_first(array)}")
 
 
 def channels_of(array: np.ndarray) -> int:
@@ -46,10 +63,7 @@ def channels_of(array: np.ndarray) -> int:
             "masked image, whose masked pixels no model can leave out; expected all: fill them (.filled())"
         )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
-        raise InputError(
-            f"image of shape {array.shape}; expected (H, W), or (H, W, C) with 1, 2 (gray, alpha), 3 or 4 (RGB, alpha) "
-            "channels last"
-        )
+        raise InputError(f"image of shape {array.shape}; {SHAPES}{_first(array)}")
     if array.size == 0:
         raise InputError(f"image of shape {array.shape} has no pixels; expected at least 1×1")
     return 3 if array.ndim == 3 and array.shape[2] > 2 else 1
@@ -91,6 +105,13 @@ def _check_floats(array: np.ndarray, channels: int) -> None:
     if abs(mean) > HIGHEST_MEAN:
         how = "divide by its white" if mean > 0 else "subtract its black, divide by its white"
         raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, 1]: {how}")
+
+
+def is_gray_in_color(array: np.ndarray) -> bool:
+    """Whether a colour image has three equal channels, as monochrome pictures are often stored."""
+    return channels_of(array) == 3 and all(
+        np.array_equal(strip[..., 0], strip[..., i]) for strip in strips(array) for i in (1, 2)
+    )
 
 
 def strips(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -21,6 +21,9 @@ from zoo.pillow import DAMAGED, open_with_pillow
 
 # A picture of more pixels is refused before anything of it is decoded, unless the caller expects it.
 MAX_PIXELS = 10**9
+# Pictures of kinds that are not read (or, of GIF, not written): in a folder, they are not passed over without a word.
+RAW = (".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw")
+UNREADABLE = (*RAW, ".avif", ".exr", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".psd")
 READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 # How each mode of Pillow is read, where not as it is. CMYK is converted by the plain formula, without its profile.
 CONVERSIONS = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
@@ -73,6 +76,8 @@ def open_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, pl
             start = file.read(4)
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be read ({one_line(error)})") from error
+    if path.suffix.lower() in RAW:  # many are TIFF files, of which the thumbnail would be read
+        raise InputError(f"{str(path)!r} is a camera's raw file; expected a picture: develop it, to TIFF or PNG")
     if not start:
         raise InputError(f"{str(path)!r} is empty; expected an image file")
     pages = Pages(path, start, max_pixels, planes)

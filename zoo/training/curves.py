@@ -45,8 +45,10 @@ def read_csv(path: Path) -> list[Row]:
         ]
 
 
-def write_png(path: Path, rows: Sequence[Row]) -> None:
-    """The loss (each round and smoothed, and on validation) and, below, validation PSNR and steplength."""
+def write_png(path: Path, rows: Sequence[Row], noisy_psnr: float | None = None) -> None:
+    """The loss (each round and smoothed, and on validation) and, below, validation PSNR, beside that of the noisy
+    images (which a network has that does nothing), and steplength.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -64,7 +66,10 @@ def write_png(path: Path, rows: Sequence[Row]) -> None:
     losses.set(yscale="log", ylabel="loss")
     losses.legend()
     scores.plot(at, [row["validation_psnr"] for row in seen], "C1.-", label="validation")
+    if noisy_psnr is not None:
+        scores.axhline(noisy_psnr, color="0.5", linestyle="--", label="noisy: what doing nothing scores")
     scores.set(xlabel="step", ylabel="PSNR (dB)")
+    scores.legend()
     rates = scores.twinx()
     rates.plot(steps, [row["learning_rate"] for row in rows], "C2:", label="steplength")
     rates.set(ylabel="steplength")

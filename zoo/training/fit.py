@@ -48,7 +48,7 @@ def fit(
     revive: bool = False,
     self_supervised: bool = False,
     patience: int | None = None,
-    validate_every: int = 1000,
+    validate_every: int | None = None,
     validation_images: int = 16,
     validation_side: int = 256,
     seed: int = 0,
@@ -86,12 +86,13 @@ def fit(
             (:mod:`zoo.training.neighbors`), validation included. Give no noise then, and the loss "l2" or
             "rmse": what these are least for on average is the picture.
         patience: Stop when so many validations in a row were no better than the best one; None goes on to the end.
-        validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``.
+        validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``; by
+            default 1000, or a fifth of fewer ``steps`` than 5000.
         seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
         progress: Show a progress bar on standard error.
 
     Returns:
-        What was measured: see :class:`History`.
+        What was measured: see :class:`History`. Interrupted (Ctrl-C), the run in ``out`` can be resumed from that step.
 
     Raises:
         UsageError: Arguments that do not fit, or input that equals its target.
@@ -108,6 +109,8 @@ def fit(
             f"the model takes the noise level, and the noise is {noise and noise.name}; expected such as gaussian:0-55 "
             "or gaussian:0-55+bits:8"
         )
+    if validate_every is None:
+        validate_every = 1000 if not isinstance(steps, int | np.integer) else max(1, min(1000, int(steps) // 5))
     counts = {"batch": batch, "patch": patch, "validate_every": validate_every}
     counts |= {"validation_images": validation_images, "validation_side": validation_side}
     counts |= {name: value for name, value in {"steps": steps, "patience": patience}.items() if value is not None}
@@ -143,6 +146,8 @@ def fit(
         self_supervised=self_supervised,
     )
     refuse_copying([(noisy, clean)], "validation")
+    before = PSNR()
+    before.update_state(clean, noisy)
 
     with devices.scope():
         model.compile(
@@ -154,6 +159,7 @@ def fit(
         )
         model.optimizer.build(model.trainable_variables)
     run.begin(model)
+    run.history.noisy_psnr = float(before.result())
     if run.spent:
         return run.end(model)
     data = batches(
@@ -187,10 +193,13 @@ def fit(
     )
     run.make_folder()
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
-    rounds: dict[str, Any] = {"initial_epoch": run.step // guide.ROUND, "epochs": 2**31, "steps_per_epoch": guide.ROUND}
+    rounds: dict[str, Any] = {"initial_epoch": run.step // guide.round, "epochs": 2**31, "steps_per_epoch": guide.round}
     with devices.training(model, (first, target)), images.damage_told():
         try:
             model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
+        except KeyboardInterrupt:
+            guide.keep()
+            raise
         finally:
             guide.bar.stop()  # which gives the terminal its cursor back
     return run.end(model)

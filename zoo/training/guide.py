@@ -21,7 +21,7 @@ from zoo.training.run import Run
 class Guide(keras.callbacks.Callback):
     """Drives a run by rounds of steps, and stops it at its last step or second."""
 
-    # Steps between two looks at the loss.
+    # Steps between two looks at the loss, at most.
     ROUND = 100
     # Steps between two looks at the schedule, after the warm-up, in which each step has its own steplength. Under JAX a
     # look costs about as much as a small step.
@@ -47,7 +47,8 @@ class Guide(keras.callbacks.Callback):
         count = len(validation[1])
         index = np.arange(-(-count // replicas) * replicas) % count
         self.validation = tuple(keras.tree.map_structure(lambda array: array[index], part) for part in validation)
-        self.validate_every, self.learning_rate, self.batch = max(self.ROUND, validate_every), learning_rate, batch
+        self.validate_every, self.learning_rate, self.batch = validate_every, learning_rate, batch
+        self.round = min(self.ROUND, validate_every)
         self.revive, self.patience = revive, patience
         self.earlier = run.history.minutes
         self.started = time.monotonic()
@@ -102,7 +103,7 @@ class Guide(keras.callbacks.Callback):
             "revived": None,
         }
         run.history.rows.append(row)
-        if run.step % self.validate_every < self.ROUND or run.spent:
+        if run.step % self.validate_every < self.round or run.spent:
             row["validation_loss"], row["validation_psnr"] = self._validate()
             self._expect_finite("validation loss", row["validation_loss"])
             # Towards the end the steps are too short to teach a feature that starts again.
@@ -115,6 +116,14 @@ class Guide(keras.callbacks.Callback):
         self.bar.update(
             self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
         )
+
+    def keep(self) -> None:
+        """Write down where an interrupted run has come to."""
+        if self.run.folder is None or self.run.step == self.run.kept:
+            return
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        self.run.checkpoint(self.model)
 
     def _expect_finite(self, what: str, value: float) -> None:
         run = self.run

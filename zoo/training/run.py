@@ -22,13 +22,17 @@ from zoo.training.curves import Row, read_csv, write_csv, write_png
 
 @dataclass
 class History:
-    """What a run measured: one row per round (see ``curves.COLUMNS``), and the best validation."""
+    """What a run measured: one row per round (see ``curves.COLUMNS``), and the best validation.
+
+    ``noisy_psnr`` is that of the validation images before: what a network scores that does nothing.
+    """
 
     rows: list[Row] = field(default_factory=list)
     best_psnr: float | None = None
     best_step: int | None = None
     steps: int = 0
     minutes: float = 0.0
+    noisy_psnr: float | None = None
 
 
 class Run:
@@ -55,6 +59,7 @@ class Run:
         self.history = History()
         self.best_weights: list[Any] | None = None
         self.best_loss = float("inf")
+        self.kept = 0  # the step of the last checkpoint
         self.ended = False  # before the budget was used up, for good
         if resume and (self.folder is None or not (self.folder / "run.json").is_file()):
             raise InputError(f"no run to resume in {str(out)!r}; expected the folder of an earlier run, with run.json")
@@ -100,6 +105,7 @@ class Run:
         self.best_loss, self.ended = state["best_loss"], state.get("ended", False)
         rows = [row for row in read_csv(self.folder / "curve.csv") if int(row["step"] or 0) <= state["step"]]
         self.history = History(rows, state["best_psnr"], state["best_step"], state["step"], state["minutes"])
+        self.kept = self.step
 
     def make_folder(self) -> None:
         """Make the run's folder: last of all, so that a refused run leaves nothing, but before time is spent."""
@@ -133,7 +139,7 @@ class Run:
         self._expect_room([*model.variables, *model.optimizer.variables])
         write_csv(self.folder / "curve.csv", self.history.rows)
         if self.history.rows:
-            write_png(self.folder / "curve.png", self.history.rows)
+            write_png(self.folder / "curve.png", self.history.rows, self.history.noisy_psnr)
         last = f"last-{self.step}.weights.h5"
         model.save_weights(self.folder / last, overwrite=True)
         state = {
@@ -143,6 +149,7 @@ class Run:
             "best_loss": self.best_loss,
             "best_psnr": self.history.best_psnr,
             "best_step": self.history.best_step,
+            "noisy_psnr": self.history.noisy_psnr,
             "ended": self.ended,
             "random": [keras.ops.convert_to_numpy(variable).tolist() for variable in _random_states(model)],
             "budget": {"steps": self.steps, "minutes": self.minutes},
@@ -150,6 +157,7 @@ class Run:
         }
         with file_beside(self.folder / "run.json") as temporary:
             temporary.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+        self.kept = self.step
         for old in self.folder.glob("last-*.weights.h5"):
             if old.name != last:
                 old.unlink()
