@@ -176,7 +176,7 @@ def test_a_steplength_is_found(
     said: list[str] = []
     pairs = (pictures["noisy"], pictures["clean"])
     tune(parent, tmp_path / "mine", pairs=pairs, learning_rate=None, steps=20, say=said.append)
-    assert said[2] == "steplength 0.001"
+    assert said[2:4] == ["trying steplengths 1e-09, 0.001, 10", "steplength 0.001"]
 
 
 # ---- stopped, and gone on --------------------------------------------------------------------------------------------

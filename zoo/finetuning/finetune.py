@@ -19,7 +19,7 @@ from zoo.atomic import sweep
 from zoo.errors import MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
-from zoo.finetuning.range_test import RATES, range_test
+from zoo.finetuning.range_test import range_test
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
 from zoo.noise import Noise
@@ -145,8 +145,7 @@ def finetune(
             options["batch"] += uneven
             say(f"batches of {options['batch']}, for {devices.replicas} devices")
         if rate is None:
-            say(f"trying steplengths {', '.join(f'{rate:g}' for rate in RATES)}")
-            rate = range_test(model, data, options, budget)
+            rate = range_test(model, data, options, budget, say)
         if writes:
             remember(training, plan | {"learning_rate": rate, "budget": budget})
         say(f"steplength {rate:g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 import keras
@@ -19,12 +20,14 @@ def range_test(
     data: tuple[Any, Any],
     options: dict[str, Any],
     budget: dict[str, Any],
+    say: Callable[[str], None],
 ) -> float:
     """The best of some steplengths: each has a small part of the budget, from the same weights, and is validated.
 
     (A range test as Smith 2017 has it, "Cyclical Learning Rates", section 3.3, goes up within one run and looks at the
     training loss, which at this size is noise.)
     """
+    say(f"trying steplengths {', '.join(f'{rate:g}' for rate in RATES)}")
     start, losses = model.get_weights(), {}
     for rate in RATES:
         short: dict[str, Any] = {**options, "progress": False, "validate_every": 1000}
