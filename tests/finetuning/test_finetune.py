@@ -281,6 +281,9 @@ def test_names_that_are_no_text(pictures: dict[str, Path]) -> None:
 def test_noisy_clean_images_are_noticed(pictures: dict[str, Path]) -> None:
     assert not any("look noisy" in n for n in survey("clean", (pictures["clean"],), channels=1, smallest=32).notes)
     assert any("look noisy" in n for n in survey("clean", (pictures["noisy"],), channels=1, smallest=32).notes)
+    for folders, said in ((("noisy", "clean"), ""), (("clean", "noisy"), "expected first the noisy ones")):
+        notes = " ".join(survey("pairs", tuple(pictures[name] for name in folders), channels=1, smallest=32).notes)
+        assert (said in notes) if said else ("noisy ones" not in notes and "look noisy" not in notes)
 
 
 def test_depths_and_colours_are_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
