@@ -257,7 +257,7 @@ def not_run(rows: list[dict[str, Any]]) -> str:
                 missing.setdefault(places, []).append(f"`{noise}`")
             found = [f"{', '.join(noises)} on {', '.join(places)}" for places, noises in missing.items() if places]
             parts += [f"{method} ({'; '.join(found)})"] * bool(found)
-    return f"Not run, for the time that they take: {', '.join(parts)}. " if parts else ""
+    return f"Not run: {', '.join(parts)}. " if parts else ""
 
 
 def summary(rows: list[dict[str, Any]]) -> str:

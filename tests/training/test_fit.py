@@ -440,7 +440,7 @@ def test_mixed_precision_keeps_the_image_exact(short_rounds):
 
 
 BACKEND = """
-    import sys, keras, zoo
+    import json, sys, keras, zoo
     from skimage import data
     from zoo.training.guide import Guide
     Guide.ROUND = 1
@@ -450,12 +450,29 @@ BACKEND = """
     history = zoo.fit(model, [data.camera()], [data.coins()], noise="gaussian:25", steps=2, batch=2, patch=32,
                       progress=False, validation_side=32, validate_every=1, ema=0.5)
     assert history.steps == 2 and any((a != b).any() for a, b in zip(before, model.get_weights()))
+
+    def stopped(self, batch, logs=None):
+        step(self, batch, logs)
+        if self.run.step == 3:
+            raise KeyboardInterrupt
+
+    step, Guide.on_train_batch_end, Guide.ROUND = Guide.on_train_batch_end, stopped, 10
+    options = {"noise": "gaussian:25", "batch": 2, "patch": 32, "progress": False, "validation_side": 32}
+    options |= {"out": sys.argv[1], "validate_every": 10, "schedule": "constant"}
+    try:
+        zoo.fit(model, [data.camera()], [data.coins()], steps=5, **options)
+    except KeyboardInterrupt:
+        pass
+    Guide.on_train_batch_end = step
+    assert json.load(open(sys.argv[1] + "/run.json"))["step"] == 3
+    assert zoo.fit(model, [data.camera()], [data.coins()], steps=5, resume=True, **options).steps == 5
 """
 
 
-def test_jax_trains_fed_by_the_same_pipeline():
+def test_jax_trains_fed_by_the_same_pipeline(tmp_path):
+    """And is stopped and resumed."""
     pytest.importorskip("jax")
-    program = [sys.executable, "-c", textwrap.dedent(BACKEND)]
+    program = [sys.executable, "-c", textwrap.dedent(BACKEND), str(tmp_path / "run")]
     done = subprocess.run(
         program, env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, timeout=300
     )

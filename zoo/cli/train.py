@@ -157,14 +157,10 @@ def _publish(model: keras.Model, config: dict[str, Any], history: History, args:
         return
     import export
     from export.card import UNSTATED
-    from zoo.training.sources import open_images
 
     noise = args.noise
     if noise is None:  # what comes nearest to that of the pairs
-        pairs = open_images((args.noisy, args.data), channels := model.inputs[0].shape[-1])
-        some = (pairs.image(i) for i in range(min(len(pairs), 16)))
-        levels = [255 * float((image[..., :channels] - image[..., channels:]).std()) for image in some]
-        noise = f"gaussian:{min(levels):.0f}-{max(levels):.0f}"
+        noise = f"gaussian:{255 * 10 ** (-(history.noisy_psnr or 0) / 20):.0f}"
     told = ("run", "architecture", "config", "out", "resume")
     options = {name: value for name, value in vars(args).items() if name not in told and value is not None}
     export.publish(

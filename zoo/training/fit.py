@@ -198,7 +198,8 @@ def fit(
         try:
             model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
         except KeyboardInterrupt:
-            guide.keep()
+            if not devices.several_workers:  # the others would have to save with it
+                guide.keep()
             raise
         finally:
             guide.bar.stop()  # which gives the terminal its cursor back

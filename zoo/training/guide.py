@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import Any
@@ -121,9 +122,12 @@ class Guide(keras.callbacks.Callback):
         """Write down where an interrupted run has come to."""
         if self.run.folder is None or self.run.step == self.run.kept:
             return
-        if keras.backend.backend() == "jax":
+        if keras.backend.backend() != "jax":
+            self.run.checkpoint(self.model)
+            return
+        with contextlib.suppress(RuntimeError):  # within a step, JAX has given the weights away: the last ones stay
             self.model.jax_state_sync()
-        self.run.checkpoint(self.model)
+            self.run.checkpoint(self.model)
 
     def _expect_finite(self, what: str, value: float) -> None:
         run = self.run
