@@ -169,7 +169,7 @@ def file_case(folder: Path, seeds: list[tuple[str, bytes]], rng: random.Random, 
     if older := rng.random() < 0.5:
         target.write_bytes(OLD)
     arguments = ["denoise", str(source), "-o", str(target), "--threads", "1"]
-    arguments += rng.choice(([], [], ["--planes"], ["--max-pixels", "1500"], ["--tile", "16"], ["--strength", "0.5"]))
+    arguments += rng.choice(([], [], ["--planes"], ["--max-pixels", "1500"], ["--tile", "16"], ["--ensemble", "4"]))
     if process:
         done = subprocess.run(
             [sys.executable, "-m", "zoo.cli", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False
@@ -215,7 +215,7 @@ def array_case(denoisers: dict[int, zoo.Denoiser], rng: random.Random) -> str:
     if rng.random() < 0.05:
         image = rng.choice((None, "photo.png", [[1, 2]], 5, b"x", {}, np.ma.masked_all((3, 3))))
     options: dict[str, Any] = rng.choice(
-        ({}, {}, {}, {"tile": 4}, {"tile": 0}, {"strength": 2}, {"sigma": 5}, {"out": 1})
+        ({}, {}, {}, {"tile": 4}, {"tile": 0}, {"strength": 2}, {"ensemble": 8}, {"sigma": 5}, {"out": 1})
     )
     before = image.copy() if isinstance(image, np.ndarray) else image
     try:

@@ -247,6 +247,29 @@ def test_an_entry_by_folder_and_as_a_denoiser(tmp_path: Path, gray: np.ndarray) 
     assert evaluate(load(entry_folder), [gray], "gaussian:25") == wanted
 
 
+@pytest.mark.parametrize("size", [(40, 56), (33, 47)])
+def test_of_several_orientations(tmp_path: Path, gray: np.ndarray, size: tuple[int, int]) -> None:
+    """A model that takes its upper neighbours' mean: turned, it takes the others'."""
+    import keras
+
+    clean = gray[: size[0], : size[1]].astype(np.float32)[..., None] / np.float32(255)
+    noisy = Gaussian(25).sample(clean, np.random.default_rng([0, 0]))
+
+    class Upward(keras.layers.Layer):
+        def call(self, image: Any) -> Any:
+            return (image + keras.ops.roll(image, 1, axis=1)) / 2
+
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, Upward()(image))
+    neighbors = [noisy, np.roll(noisy, 1, 0), np.roll(noisy, -1, 0), np.roll(noisy, 1, 1), np.roll(noisy, -1, 1)]
+    for ensemble, weights in {1: (2, 2, 0, 0, 0), 2: (2, 1, 1, 0, 0), 8: (2, 0.5, 0.5, 0.5, 0.5)}.items():
+        wanted = sum(w * x for w, x in zip(weights, neighbors, strict=True)) / 4
+        score = evaluate(model, [clean[..., 0]], "gaussian:25", ensemble=ensemble)
+        assert score.psnr == pytest.approx(psnr(clean, np.clip(wanted, 0, 1)), abs=1e-4)
+    with pytest.raises(UsageError, match="ensemble=3"):
+        evaluate(model, [clean[..., 0]], "gaussian:25", ensemble=3)
+
+
 def test_arrays_in_files_are_pictures(tmp_path: Path, gray: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", gray)
     found = evaluate("shallow-gaussian-gray", tmp_path, "gaussian:25")

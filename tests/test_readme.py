@@ -138,6 +138,10 @@ def test_tables_are_what_the_scripts_write_today(monkeypatch: pytest.MonkeyPatch
     told = {row[0].strip("|` "): row[5] for row in rows if row[0].strip("|` -") and row[5][:1].isdigit()}
     assert len(told) > 20 and told.items() <= quality.items()
     reached = {(e.name, score["set"], score["noise"]): score["psnr"] for e in entries for score in e.scores}
+    rows = [[cell.strip("` ") for cell in line.strip("| ").split(" | ")] for line in between("ensemble").splitlines()]
+    alone = {tuple(row[:3]): float(row[3]) for row in rows if len(row) == 6 and row[0].startswith("resnet-")}
+    assert len(alone) > 20
+    assert all(abs(psnr - reached[which]) < 0.006 for which, psnr in alone.items())
     compared = 0
     for line in between("noise level").split("| blind |")[1].splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]

@@ -69,6 +69,7 @@ def test_it_denoises_and_tiles_equal_the_whole(name):
     whole = denoise(noisy, sigma=sigma, tile=None)
     assert psnr(whole, clean) > psnr(noisy, clean) + 4
     np.testing.assert_allclose(denoise(noisy, sigma=sigma, tile=48), whole, atol=1e-5)
+    assert psnr(denoise(noisy, sigma=sigma, ensemble=8), clean) > psnr(whole, clean) + 0.03
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("resnet")])

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from zoo.architectures import load_keras
 from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.folders import files_below
 from zoo.inference.denoiser import Denoiser, load
+from zoo.inference.ensemble import check_ensemble, run_ensemble
 from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.onnx_file import OnnxFile
 from zoo.inference.pictures import ENDINGS, read_picture
@@ -59,10 +61,12 @@ def evaluate(
     noise: str | Noise,
     seed: int = 0,
     *,
+    ensemble: int = 1,
     progress: bool = False,
 ) -> Score:
     """Measure a denoiser over clean images: the means of :func:`evaluate_each`, which see for arguments and errors."""
-    scores = [score for _, score in evaluate_each(name_or_model, images, noise, seed, progress=progress)]
+    each = evaluate_each(name_or_model, images, noise, seed, ensemble=ensemble, progress=progress)
+    scores = [score for _, score in each]
     means = {"psnr": mean_psnr, "noisy_psnr": mean_psnr, "ssim": np.mean, "noisy_ssim": np.mean}
     found = {name: float(mean([getattr(score, name) for score in scores])) for name, mean in means.items()}
     return Score(count=len(scores), **found)
@@ -74,6 +78,7 @@ def evaluate_each(
     noise: str | Noise,
     seed: int = 0,
     *,
+    ensemble: int = 1,
     progress: bool = False,
 ) -> Iterator[tuple[str, Score]]:
     """Measure a denoiser on one clean image after another.
@@ -87,6 +92,7 @@ def evaluate_each(
         noise: Such as "gaussian:25". Image i draws from ``numpy.random.default_rng([seed, i])``, in the order of the
             list, or of the files' sorted paths: the same figures each time.
         seed: Of the noise.
+        ensemble: Of how many orientations of an image the results are averaged, as for a call of a Denoiser.
         progress: Show a bar on standard error.
 
     Yields:
@@ -99,6 +105,7 @@ def evaluate_each(
     noise = noise if isinstance(noise, Noise) else noise_from_name(noise)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed={seed!r}; expected a whole number from 0 on")
+    check_ensemble(ensemble)
     sources, model = _sources(images), _model(name_or_model)
     if model.takes_sigma and not noise.has_level:
         raise UsageError(
@@ -111,12 +118,8 @@ def evaluate_each(
         rng = np.random.default_rng([seed, i])
         drawn = noise.draw(rng)
         noisy = drawn.apply(clean, rng)
-        output = model.run(noisy, drawn.deviation())
-        if output.shape != clean.shape or not np.isfinite(output).all():
-            raise ZooError(
-                f"the model made values of shape {output.shape} of {name} of shape {clean.shape}, "
-                f"{np.isfinite(output).mean():.0%} of them finite; expected an image of the same shape"
-            )
+        run = partial(_answer, model, name, sigma=drawn.deviation())
+        output = run_ensemble(run, noisy, size=ensemble, multiple_of=model.multiple_of)
         output = np.clip(output, 0, 1)
         yield (
             name,
@@ -229,6 +232,18 @@ class _Model:
     channels: int
     takes_sigma: bool
     run: Callable[[np.ndarray, Any], np.ndarray]
+    multiple_of: int = 1
+
+
+def _answer(model: _Model, name: str, image: np.ndarray, sigma: Any) -> np.ndarray:
+    """What the model makes of an image. Raises ZooError where that is none."""
+    output = model.run(image, sigma)
+    if output.shape != image.shape or not np.isfinite(output).all():
+        raise ZooError(
+            f"the model made values of shape {output.shape} of {name} of shape {image.shape}, "
+            f"{np.isfinite(output).mean():.0%} of them finite; expected an image of the same shape"
+        )
+    return output
 
 
 def _model(source: Any) -> _Model:
@@ -251,7 +266,10 @@ def _model(source: Any) -> _Model:
 def _from_denoiser(denoiser: Denoiser) -> _Model:
     takes_sigma = denoiser.entry.takes_sigma
     return _Model(
-        denoiser.channels, takes_sigma, lambda image, sigma: denoiser(image, sigma=sigma if takes_sigma else None)
+        denoiser.channels,
+        takes_sigma,
+        lambda image, sigma: denoiser(image, sigma=sigma if takes_sigma else None),
+        denoiser.entry.multiple_of,
     )
 
 

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
+from zoo.inference.denoiser import load
 from zoo.inference.folder import EVERYDAY
 from zoo.pretrained import describe, list_pretrained
 
@@ -313,6 +314,19 @@ def test_a_picture_larger_than_allowed(zoo, blur, gray_file, tmp_path):
     result = zoo(*arguments, "--max-pixels", "11999")
     assert result.status == 1 and "too large" in result.err and not (tmp_path / "out.png").exists()
     assert zoo(*arguments, "--max-pixels", "12000").status == 0
+
+
+def test_ensemble(zoo, gray_file, tmp_path):
+    """By a shipped network: what the options of the command and of Python give is the same."""
+    arguments = ["denoise", gray_file, "-o", tmp_path / "out.npy", "--model", "resnet-gaussian-gray-tiny"]
+    assert zoo(*arguments, "--ensemble", "8").status == 0
+    image = np.asarray(Image.open(gray_file)).astype(np.float32) / 255
+    denoise = load("resnet-gaussian-gray-tiny")
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), denoise(image, ensemble=8), atol=1e-5)
+    assert np.abs(np.load(tmp_path / "out.npy") - denoise(image)).max() > 0.003
+    for wrong, told in {"3": "choose from 1, 2, 4, 8", "0": "choose from 1, 2, 4, 8", "all": "invalid int"}.items():
+        result = zoo(*arguments, "--ensemble", wrong)
+        assert result.status == 2 and told in result.err.replace("'", "")
 
 
 def test_strength(zoo, blur, gray, gray_file, tmp_path):

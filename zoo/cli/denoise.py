@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.options import ending, number, sigma, tile, whole_number
+from zoo.cli.options import add_ensemble, ending, number, sigma, tile, whole_number
 from zoo.cli.say import say
 from zoo.errors import UsageError
 
@@ -40,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--strength", type=number(0, 1), default=1.0, metavar="S", help="share of the noise to take away, 0 to 1 (1)"
     )
+    add_ensemble(parser)
     parser.add_argument(
         "--tile", type=tile, default="auto", metavar="N", help="side of tiles in pixels, 'none' or 'auto' (auto)"
     )
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings(
         sigma=args.sigma,
         strength=args.strength,
+        ensemble=args.ensemble,
         tile=args.tile,
         quality=args.quality,
         planes=args.planes,

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from zoo.cli.options import whole_number
+from zoo.cli.options import add_ensemble, whole_number
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,6 +27,7 @@ def add_parser(subparsers: Any) -> None:
         required=True,
         help="such as gaussian:25; may be repeated",
     )
+    add_ensemble(parser)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
 
     rows = []
     for noise in noises:
-        score = evaluate(args.model, args.images, noise, seed=args.seed, progress=sys.stderr.isatty())
+        score = evaluate(
+            args.model, args.images, noise, seed=args.seed, ensemble=args.ensemble, progress=sys.stderr.isatty()
+        )
         rows.append({"set": args.images, "noise": noise.name, **score.row()})
     print(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else score_table(rows))
     return 0

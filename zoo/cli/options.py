@@ -39,6 +39,17 @@ def number(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def add_ensemble(parser: argparse.ArgumentParser) -> None:
+    """The option ``--ensemble`` of what runs a denoiser."""
+    parser.add_argument(
+        "--ensemble",
+        type=int,
+        choices=(1, 2, 4, 8),
+        default=1,
+        help="average over as many orientations of a picture: as many times as long, and cleaner (1)",
+    )
+
+
 def add_data(parser: argparse.ArgumentParser, *names: str, optional: bool = False) -> None:
     """The option ``--data`` of the project's scripts: a folder with some folders in it."""
 

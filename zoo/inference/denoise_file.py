@@ -26,6 +26,7 @@ class Settings:
 
     sigma: float | Literal["auto"] | None = None
     strength: float = 1.0
+    ensemble: int = 1
     tile: TileSize = "auto"
     quality: int | None = None
     planes: bool = False
@@ -118,7 +119,7 @@ def denoise_into(
 
     ``has_alpha`` says of an image of planes whether the last one is alpha; of others, their shape does.
     """
-    how: dict[str, Any] = {"sigma": settings.sigma, "strength": settings.strength, "tile": settings.tile}
+    how: dict[str, Any] = {name: getattr(settings, name) for name in ("sigma", "strength", "ensemble", "tile")}
 
     def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         return model(source, **how, out=into, progress=progress)

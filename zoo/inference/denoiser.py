@@ -15,6 +15,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
 
 from zoo.errors import EntryError, UsageError, ZooError, one_line
+from zoo.inference.ensemble import check_ensemble, run_ensemble
 from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
 from zoo.inference.noise_level import noise_level
 from zoo.inference.tiling import Progress, TileSize, check_tile, run_batch, run_tiled
@@ -61,6 +62,7 @@ class Denoiser:
         *,
         sigma: float | Literal["auto"] | None = None,
         strength: float = 1.0,
+        ensemble: int = 1,
         tile: TileSize = "auto",
         out: np.ndarray | None = None,
         progress: Progress | None = None,
@@ -74,6 +76,8 @@ class Denoiser:
             sigma: The noise's standard deviation on the 0–255 scale, for entries that take it, or "auto" to have it
                 estimated (:func:`zoo.inference.noise_level.noise_level`); None for all others.
             strength: How much of the noise that was found is taken away, from 0 (none) to 1 (all).
+            ensemble: Of how many orientations of the image the results are averaged: 1, 2, 4 or 8; as many times as
+                long, and cleaner (:mod:`zoo.inference.ensemble`).
             tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
                 is the same (within 1e-5); the memory is not.
             out: Where the result goes, of the same dtype and shape, and not ``image`` itself; a new array by default.
@@ -83,18 +87,19 @@ class Denoiser:
             Array of the same dtype and shape; alpha untouched; uint8 and uint16 rounded and clipped, floats not.
 
         Raises:
-            InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``tile`` or ``out`` that
-                does not fit.
+            InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``ensemble``, ``tile`` or
+                ``out`` that does not fit.
         """
         sigma = check_sigma(self.entry, sigma)
         if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
+        check_ensemble(ensemble)
         check_tile(tile)
         self._check_images(image)
         if isinstance(image, np.matrix):  # whose parts are matrices again, of two dimensions
             image = np.asarray(image)
         if sigma == "auto" and image.ndim == 4:  # each has a level of its own
-            how: dict[str, Any] = {"sigma": sigma, "strength": strength, "tile": tile}
+            how: dict[str, Any] = {"sigma": sigma, "strength": strength, "ensemble": ensemble, "tile": tile}
             return _stacked((self(single, **how) for single in image), image, out, progress)
         level = min(noise_level(image), 255.0) if sigma == "auto" else sigma
         feeds = {} if level is None else {"sigma": np.array([[level / 255]], np.float32)}
@@ -105,7 +110,9 @@ class Denoiser:
 
         def model(window: np.ndarray) -> np.ndarray:
             tensor, form = to_tensor(window, self.channels)
-            output = self._run(tensor, feeds)
+            output = run_ensemble(
+                lambda turned: self._run(turned, feeds), tensor, size=ensemble, multiple_of=self.entry.multiple_of
+            )
             if strength != 1:
                 output = tensor + np.float32(strength) * (output - tensor)
             return from_tensor(output, form)
@@ -121,6 +128,7 @@ class Denoiser:
         *,
         sigma: float | Literal["auto"] | None = None,
         strength: float = 1.0,
+        ensemble: int = 1,
         tile: TileSize = "auto",
     ) -> Iterator[np.ndarray]:
         """Denoise images one after the other, of whatever sizes: the frames of a video, a folder, a camera.
@@ -130,7 +138,7 @@ class Denoiser:
 
         Args:
             images: As for a call, one at a time.
-            sigma, strength, tile: As for a call.
+            sigma, strength, ensemble, tile: As for a call.
 
         Returns:
             The results, in order, as they are made.
@@ -167,7 +175,7 @@ class Denoiser:
                 if error is not None:
                     raise error
                 asked.put(True)
-                yield self(cast(np.ndarray, image), sigma=sigma, strength=strength, tile=tile)
+                yield self(cast(np.ndarray, image), sigma=sigma, strength=strength, ensemble=ensemble, tile=tile)
         finally:
             asked.put(False)
 

@@ -1,0 +1,68 @@
+"""What a mean over several orientations is worth (``ensemble=8``), on the benchmarks.
+
+    python scripts/score_ensemble.py [--data DATA] [--readme README.md]
+
+DATA holds ``test/`` with BSD68 and CBSD68; default: $DENOISE_ZOO_DATA. Writes the table of the README, between the
+lines ``<!-- ensemble -->`` and ``<!-- /ensemble -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from readme import README, around, write_between
+
+import zoo
+from export.card import decibels, table
+from zoo.cli.options import add_data
+
+ENTRIES = (
+    *("resnet-gaussian-gray-tiny", "resnet-gaussian-gray", "resnet-gaussian-gray-aware"),
+    *("resnet-gaussian-color-tiny", "resnet-gaussian-color", "resnet-gaussian-color-aware"),
+    *("resnet-gaussian-color-large", "resnet-photo-color"),
+)
+NOISES = {"resnet-photo-color": "bayer:20,10+jpeg:85"}  # the others: Gaussian noise of three levels
+LEVELS = ("gaussian:15", "gaussian:25", "gaussian:50")
+SETS = {1: "BSD68", 3: "CBSD68"}
+SIZES = (1, 2, 8)
+
+
+def measured(name: str, data: Path) -> list[list[str]]:
+    """A row per noise: PSNR of 1, 2 and 8 orientations."""
+    denoise, rows = zoo.load(name), []
+    folder = SETS[denoise.channels]
+    for noise in (NOISES[name],) if name in NOISES else LEVELS:
+        cells = [f"`{name}`", folder, noise]
+        for size in SIZES:
+            progress = sys.stderr.isatty()
+            score = zoo.evaluate(denoise, data / "test" / folder, noise, ensemble=size, progress=progress)
+            cells.append(decibels(score.psnr))
+        rows.append(cells)
+        print(*cells, flush=True)
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add_data(parser, "test")
+    parser.add_argument("--readme", type=Path, default=README)
+    args = parser.parse_args()
+    try:
+        around(args.readme, "ensemble")
+        rows = [row for name in ENTRIES for row in measured(name, args.data)]
+        head = ["", "set", "noise", "as it is", *(f"mean of {size}" for size in SIZES[1:])]
+        note = (
+            "PSNR in dB, of noise that is not clipped. Measured by `python scripts/score_ensemble.py`, which writes "
+            "this table."
+        )
+        write_between(args.readme, "ensemble", f"{table(head, rows, left=3)}\n\n{note}")
+    except zoo.ZooError as error:
+        print(f"score_ensemble: error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
