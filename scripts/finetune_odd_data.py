@@ -160,7 +160,10 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    around(args.readme, MARK)
+    try:
+        around(args.readme, MARK)
+    except zoo.ZooError as error:
+        parser.error(str(error))
     rows = [run(name, args.steps) for name in track(CASES, "odd data")]
     for row in rows:
         print(f"{row['case']}: {row['result']}")

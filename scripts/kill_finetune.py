@@ -41,7 +41,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    around(args.readme, MARK)
+    try:
+        around(args.readme, MARK)
+    except zoo.ZooError as error:
+        parser.error(str(error))
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / "photos"
