@@ -119,7 +119,7 @@ def evaluate_each(
         drawn = noise.draw(rng)
         noisy = drawn.apply(clean, rng)
         run = partial(_answer, model, name, sigma=drawn.deviation())
-        output = run_ensemble(run, noisy, size=ensemble, multiple_of=model.multiple_of)
+        output = run_ensemble(run, noisy, size=ensemble)
         output = np.clip(output, 0, 1)
         yield (
             name,
@@ -232,7 +232,6 @@ class _Model:
     channels: int
     takes_sigma: bool
     run: Callable[[np.ndarray, Any], np.ndarray]
-    multiple_of: int = 1
 
 
 def _answer(model: _Model, name: str, image: np.ndarray, sigma: Any) -> np.ndarray:
@@ -266,10 +265,7 @@ def _model(source: Any) -> _Model:
 def _from_denoiser(denoiser: Denoiser) -> _Model:
     takes_sigma = denoiser.entry.takes_sigma
     return _Model(
-        denoiser.channels,
-        takes_sigma,
-        lambda image, sigma: denoiser(image, sigma=sigma if takes_sigma else None),
-        denoiser.entry.multiple_of,
+        denoiser.channels, takes_sigma, lambda image, sigma: denoiser(image, sigma=sigma if takes_sigma else None)
     )
 
 

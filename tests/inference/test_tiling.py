@@ -25,7 +25,7 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
 def run_tiled(model: Model, image: np.ndarray, **how: Any) -> np.ndarray:
     """The tiled result of (1, h, w, 1)."""
     output = np.empty_like(image[0])
-    tiling.run_tiled(lambda window: model(window[np.newaxis])[0], image[0], output, **how)
+    tiling.run_tiled(lambda window, _: model(window[np.newaxis])[0], image[0], output, **how)
     return output[np.newaxis]
 
 
@@ -126,7 +126,7 @@ def test_a_batch_equals_its_images(
     batch = np.concatenate([picture(30, 41, seed) for seed in range(5)])
     output, told = np.empty_like(batch), []
 
-    def model(window: np.ndarray) -> np.ndarray:
+    def model(window: np.ndarray, _: object) -> np.ndarray:
         return toy_model(window) if window.ndim == 4 else toy_model(window[np.newaxis])[0]
 
     how: dict[str, Any] = {"tile": tile, "halo": halo, "multiple_of": multiple_of}

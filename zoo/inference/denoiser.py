@@ -8,6 +8,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -15,10 +16,10 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
 
 from zoo.errors import EntryError, UsageError, ZooError, one_line
-from zoo.inference.ensemble import check_ensemble, run_ensemble
+from zoo.inference.ensemble import check_ensemble, margin, run_ensemble
 from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
 from zoo.inference.noise_level import noise_level
-from zoo.inference.tiling import Progress, TileSize, check_tile, run_batch, run_tiled
+from zoo.inference.tiling import Progress, Tile, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe, shipped
 
 MODEL_FILE = "model.onnx"
@@ -108,17 +109,17 @@ class Denoiser:
         else:
             _check_out(out, image)
 
-        def model(window: np.ndarray) -> np.ndarray:
+        halo, multiple_of = self.entry.halo + margin(ensemble, self.entry.multiple_of), self.entry.multiple_of
+
+        def model(window: np.ndarray, part: Tile | None) -> np.ndarray:
             tensor, form = to_tensor(window, self.channels)
-            output = run_ensemble(
-                lambda turned: self._run(turned, feeds), tensor, size=ensemble, multiple_of=self.entry.multiple_of
-            )
+            run = partial(self._run, feeds=feeds)
+            output = run_ensemble(run, tensor, size=ensemble, tile=part, multiple_of=multiple_of)
             if strength != 1:
                 output = tensor + np.float32(strength) * (output - tensor)
             return from_tensor(output, form)
 
         run = run_batch if image.ndim == 4 else run_tiled
-        halo, multiple_of = self.entry.halo, self.entry.multiple_of
         run(model, image, out, tile=tile, halo=halo, multiple_of=multiple_of, progress=progress)
         return out
 

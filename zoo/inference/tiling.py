@@ -1,4 +1,4 @@
-"""Large images in tiles: split, halo, stitch. What a model is, only ``model(window) -> window`` knows.
+"""Large images in tiles: split, halo, stitch. What a model is, only ``model(window, tile) -> window`` knows.
 
 A tile answers for its core and looks at a larger window, its source. The result equals that of the whole image if
 
@@ -29,11 +29,15 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Tile:
     """Rows and columns: of the image that the model sees, of the image that it answers for, and of the latter in the
-    former."""
+    former; and how many the whole image has."""
 
     source: tuple[slice, slice]
     core: tuple[slice, slice]
     inner: tuple[slice, slice]
+    shape: tuple[int, int]
+
+
+Model = Callable[[np.ndarray, Tile | None], np.ndarray]
 
 
 def check_tile(tile: TileSize) -> None:
@@ -71,7 +75,7 @@ def split(height: int, width: int, core: int, *, halo: int, multiple_of: int) ->
     columns = list(_spans(width, core, halo, multiple_of))
     for source, span, inner in _spans(height, core, halo, multiple_of):
         for column_source, column_span, column_inner in columns:
-            yield Tile((source, column_source), (span, column_span), (inner, column_inner))
+            yield Tile((source, column_source), (span, column_span), (inner, column_inner), (height, width))
 
 
 def _spans(size: int, core: int, halo: int, multiple_of: int) -> Iterator[tuple[slice, slice, slice]]:
@@ -85,7 +89,7 @@ def _spans(size: int, core: int, halo: int, multiple_of: int) -> Iterator[tuple[
 
 
 def run_tiled(
-    model: Callable[[np.ndarray], np.ndarray],
+    model: Model,
     image: np.ndarray,
     output: np.ndarray,
     *,
@@ -94,12 +98,12 @@ def run_tiled(
     multiple_of: int,
     progress: Progress | None = None,
 ) -> None:
-    """Fill ``output`` with ``model(image)``, computed in tiles where ``tile`` says so.
+    """Fill ``output`` with what the model makes of the image, computed in tiles where ``tile`` says so.
 
     Only windows of the image and of the output are ever touched: both may be memory maps larger than the memory.
 
     Args:
-        model: (h, w, ...) → the same shape, for any h, w ≥ 1.
+        model: (h, w, ...), and which tile that is → the same shape, for any h, w ≥ 1.
         image: (H, W, ...), any dtype.
         output: The same shape.
         tile: Side of a tile's core in pixels at most (rounded up to ``multiple_of``), None for the whole image at once,
@@ -114,14 +118,14 @@ def run_tiled(
     core = core_size(tile, height, width, halo=halo, multiple_of=multiple_of) or max(height, width)
     done = 0
     for part in split(height, width, core, halo=halo, multiple_of=multiple_of):
-        output[part.core] = model(image[part.source])[part.inner]
+        output[part.core] = model(image[part.source], part)[part.inner]
         if progress is not None:
             done += (part.core[0].stop - part.core[0].start) * (part.core[1].stop - part.core[1].start)
             progress(done, height * width)
 
 
 def run_batch(
-    model: Callable[[np.ndarray], np.ndarray],
+    model: Model,
     images: np.ndarray,
     output: np.ndarray,
     *,
@@ -130,13 +134,13 @@ def run_batch(
     multiple_of: int,
     progress: Progress | None = None,
 ) -> None:
-    """As :func:`run_tiled`, for (n, H, W, C): small images several at a time, large ones by tiles, one by one."""
+    """As :func:`run_tiled`, for (n, H, W, C): small images several at a time and whole, large ones one by one."""
     count, height, width = images.shape[:3]
     area = height * width
     if core_size(tile, height, width, halo=halo, multiple_of=multiple_of) is None:
         together = max(1, AUTO_SIDE**2 // area)
         for i in range(0, count, together):
-            output[i : i + together] = model(images[i : i + together])
+            output[i : i + together] = model(images[i : i + together], None)
             if progress is not None:
                 progress(min(i + together, count) * area, count * area)
         return
