@@ -8,7 +8,8 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.inference.denoiser import Denoiser
-from zoo.inference.ensemble import SIZES
+from zoo.inference.ensemble import SIZES, margin, run_ensemble
+from zoo.inference.tiling import Tile, run_tiled
 from zoo.pretrained import Pretrained
 
 Toy = Callable[..., Pretrained]
@@ -56,6 +57,24 @@ def test_tiled_equals_whole(toy: Toy, size: int, height: int, width: int) -> Non
     whole = denoise(image, sigma=25, ensemble=size, tile=None)
     for tile in (8, 20):
         np.testing.assert_allclose(denoise(image, sigma=25, ensemble=size, tile=tile), whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_what_is_left_out_at_the_ends_of_a_tile_is_none_of_its_halo(size: int) -> None:
+    """A model that looks 8 pixels far, and to no grid, but tiles are cut as if it had one of 4."""
+    image, halo, multiple_of = np.random.default_rng(8).random((45, 51, 1), np.float32), 8, 4
+
+    def far(x: np.ndarray) -> np.ndarray:
+        padded = np.pad(x, ((halo, halo), (halo, halo), (0, 0)))
+        height, width = x.shape[:2]
+        return padded[:height, halo : halo + width] + 2 * padded[halo : halo + height, 2 * halo :]
+
+    def model(window: np.ndarray, tile: Tile | None) -> np.ndarray:
+        return run_ensemble(far, window, size=size, tile=tile, multiple_of=multiple_of)
+
+    tiled, reach = np.empty_like(image), halo + margin(size, multiple_of)
+    run_tiled(model, image, tiled, tile=8, halo=reach, multiple_of=multiple_of)
+    np.testing.assert_allclose(tiled, run_ensemble(far, image, size=size), atol=1e-6)
 
 
 def test_of_a_batch_and_of_whole_numbers(toy: Toy) -> None:
