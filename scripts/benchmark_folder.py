@@ -24,8 +24,9 @@ from skimage import data
 import zoo
 from zoo.cli.options import whole_number
 from zoo.inference.denoise_file import Settings
-from zoo.inference.folder import Denoisers, Journal, denoise_all, plan, prepare, way
+from zoo.inference.folder import Denoisers, denoise_all, way
 from zoo.inference.reading import read_image
+from zoo.inference.tasks import Journal, plan, prepare
 from zoo.inference.writing import write_image
 
 SIDE = 512  # of the photograph

@@ -21,7 +21,7 @@ from rich.progress import track
 from skimage import data
 
 import zoo
-from zoo.inference.folder import JOURNAL
+from zoo.inference.tasks import JOURNAL
 
 MODEL = "resnet-gaussian-gray"
 PICTURES = 120

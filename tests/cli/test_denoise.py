@@ -12,8 +12,7 @@ import tifffile
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from zoo.inference.denoiser import load
-from zoo.inference.folder import EVERYDAY
+from zoo.inference.denoiser import EVERYDAY, load
 from zoo.pretrained import describe, list_pretrained
 
 

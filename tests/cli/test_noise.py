@@ -66,3 +66,35 @@ def test_the_input_is_not_overwritten(zoo, gray_file):
     result = zoo("noise", gray_file, "-o", gray_file, "--noise", "gaussian:25")
     assert result.status == 2
     assert gray_file.read_bytes() == before
+
+
+def test_a_folder_is_mirrored_with_the_noise_that_is_evaluated_on(zoo, gray, color, tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "more").mkdir(parents=True)
+    Image.fromarray(color).save(photos / "b.png")
+    Image.fromarray(gray).save(photos / "more" / "a.jpg", quality=100)
+    (photos / "c.png").write_bytes(b"no picture")
+    (photos / "raw.cr2").write_bytes(b"")
+    result = zoo(
+        "noise", photos, "-o", tmp_path / "noisy", "--noise", "gaussian:5-50", "--seed", "4", "--format", "npy"
+    )
+    lines = result.err.splitlines()
+    assert result.status == 1 and lines[-2] == "2 done, 1 failed" and lines[-1].endswith("read here: 1 .cr2")
+    assert sum(line.startswith("zoo: error: ") and "c.png" in line for line in lines) == 1
+    files = {path.relative_to(tmp_path / "noisy").as_posix() for path in (tmp_path / "noisy").rglob("*.*")}
+    assert files == {"b.npy", "more/a.npy"}
+    noise, jpeg = noise_from_name("gaussian:5-50"), opened(photos / "more" / "a.jpg")
+    for i, (name, clean) in {0: ("b.npy", color), 2: ("more/a.npy", jpeg)}.items():
+        image = clean.reshape(*clean.shape[:2], -1).astype(np.float32) / 255
+        expected = noise.sample(image, np.random.default_rng([4, i])).reshape(clean.shape)
+        np.testing.assert_allclose(np.load(tmp_path / "noisy" / name), expected, atol=1e-6)
+
+
+def test_several_pictures_need_a_folder_and_other_names(zoo, gray_file, color_file, tmp_path):
+    result = zoo("noise", gray_file, color_file, "-o", tmp_path / "x.png", "--noise", "gaussian:25")
+    assert result.status == 2 and "2 pictures with output" in result.err
+    before = gray_file.read_bytes(), color_file.read_bytes()
+    result = zoo("noise", gray_file, color_file, "-o", gray_file.parent, "--noise", "gaussian:25")
+    assert result.status == 2 and (gray_file.read_bytes(), color_file.read_bytes()) == before
+    result = zoo("noise", gray_file, "-o", str(tmp_path / "new") + "/", "--noise", "gaussian:25")
+    assert result.status == 0 and opened(tmp_path / "new" / gray_file.name).shape == opened(gray_file).shape

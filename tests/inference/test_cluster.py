@@ -16,7 +16,8 @@ from zoo.errors import MissingExtraError
 from zoo.inference import cluster
 from zoo.inference.cluster import Cluster, denoise_on_cluster
 from zoo.inference.denoise_file import Settings
-from zoo.inference.folder import JOURNAL, Denoisers, Journal, plan, prepare, way
+from zoo.inference.folder import Denoisers, way
+from zoo.inference.tasks import JOURNAL, Journal, plan, prepare
 from zoo.pretrained import Pretrained
 
 Toy = Callable[..., Pretrained]

@@ -23,7 +23,8 @@ from zoo.errors import InputError, UsageError
 from zoo.inference import folder
 from zoo.inference.denoise_file import Settings
 from zoo.inference.denoiser import Denoiser
-from zoo.inference.folder import JOURNAL, Denoisers, Journal, Task, denoise_all, plan, prepare, way
+from zoo.inference.folder import Denoisers, denoise_all, way
+from zoo.inference.tasks import JOURNAL, Journal, Task, plan, prepare
 from zoo.pretrained import Pretrained
 
 Toy = Callable[..., Pretrained]

@@ -15,7 +15,8 @@ from zoo.cli.say import say
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.inference.folder import Meter, Outcome, Task
+    from zoo.inference.folder import Meter, Outcome
+    from zoo.inference.tasks import Task
 
 
 def add_parser(subparsers: Any) -> None:
@@ -66,7 +67,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Denoise one picture, or many; a failed one is reported, and the rest done."""
     from zoo.inference.denoise_file import Settings
-    from zoo.inference.folder import Denoisers, Journal, Meter, denoise_all, left_out, plan, prepare, way
+    from zoo.inference.folder import Denoisers, Meter, denoise_all, way
+    from zoo.inference.tasks import Journal, left_out, plan, prepare
 
     tasks = plan(args.inputs, args.output, ending=args.format or "")
     output = Path(args.output)

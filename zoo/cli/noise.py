@@ -1,13 +1,19 @@
-"""``zoo noise``: add named noise to a picture."""
+"""``zoo noise``: add named noise to pictures."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo.cli.options import whole_number
-from zoo.cli.say import say
+from zoo.cli.options import ending, whole_number
+from zoo.cli.say import say, with_progress
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from zoo.noise import Noise
 
 EXAMPLES = (
     "gaussian:25, poisson:30, saltpepper:5, blocks:10, camera:10,3, bayer:10,3, jpeg:50, bits:8, a range that a level "
@@ -20,35 +26,68 @@ def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "noise",
-        help="add named noise to a picture",
-        description="Add noise to a picture. Image files are clipped and rounded to 8 bits (16 where they had 16); "
-        "a float TIFF, and an output in .npy, keep the noise as it is: float32, not clipped.",
+        help="add named noise to pictures",
+        description="Add noise to a picture, or to all of a folder, which is mirrored. Image files are clipped and "
+        "rounded to 8 bits (16 where they had 16), and a JPEG adds its own to it (--format png); a float TIFF, and an "
+        "output in .npy, keep the noise as it is: float32, not clipped.",
     )
-    parser.add_argument("input", metavar="IN", type=Path, help="picture, or .npy array")
-    parser.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="where the noisy picture goes")
+    parser.add_argument("inputs", metavar="IN", nargs="+", help="pictures, .npy arrays, folders of them, or patterns")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", required=True, help="the noisy picture; a folder for several, or OUT/"
+    )
     parser.add_argument("--noise", required=True, metavar="NAME", help=EXAMPLES)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="the same seed gives the same noise (0)")
+    parser.add_argument(
+        "--format", type=ending, metavar="EXT", help="of all results, such as png or npy (default: as each input)"
+    )
     parser.set_defaults(run=run, decodes=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, add the noise, write, and say what noise it was."""
+    """Add noise to one picture, or to many; a failed one is reported, and the rest done. Says what noise it was."""
     import numpy as np
 
-    from zoo.inference.images import channels_of, from_tensor, to_tensor
-    from zoo.inference.pictures import ARRAY, as_float, check_output, read_picture, refuse_overwriting, write_picture
+    from zoo.inference.tasks import left_out, plan, prepare
     from zoo.noise import noise_from_name
 
     noise = noise_from_name(args.noise)
-    refuse_overwriting([args.input], args.output)
-    image, metadata = read_picture(args.input)
-    check_output(args.output, image)
-    if args.output.suffix.lower() == ARRAY:
+    tasks = plan(args.inputs, args.output, ending=args.format or "")
+    single = len(tasks) == 1 and tasks[0].target == Path(args.output)
+    if not single:
+        prepare(tasks)
+    failed = 0
+    for i, task in enumerate(with_progress(tasks, "adding noise", len(tasks))):
+        # Of several, each has noise of its own: that which ``zoo evaluate`` draws for the pictures of a folder.
+        rng = np.random.default_rng(args.seed if single else [args.seed, i])
+        try:
+            drawn = _add(noise, task.source, task.target, rng)
+        except ZooError as error:
+            if single:
+                raise
+            failed += 1
+            say(f"zoo: error: {' '.join(str(error).split())}")
+        else:
+            say(f"{task.source} -> {task.target} ({drawn.name}, seed {args.seed})")
+    if not single:
+        say(f"{len(tasks) - failed} done, {failed} failed")
+    if others := left_out(args.inputs):
+        say(f"left out, of formats that are not read here: {others}")
+    return 1 if failed else 0
+
+
+def _add(noise: Noise, source: Path, target: Path, rng: np.random.Generator) -> Noise:
+    """Read, add the noise, write; the noise with the levels that were drawn."""
+    import numpy as np
+
+    from zoo.inference.images import channels_of, from_tensor, to_tensor
+    from zoo.inference.pictures import ARRAY, as_float, check_output, read_picture, write_picture
+
+    image, metadata = read_picture(source)
+    check_output(target, image)
+    if target.suffix.lower() == ARRAY:
         image = as_float(image)
     clean, form = to_tensor(image, channels_of(image))
-    rng = np.random.default_rng(args.seed)
     drawn = noise.draw(rng)
     noisy = from_tensor(drawn.apply(clean[0], rng)[np.newaxis], form)
-    write_picture(args.output, [(noisy, metadata)])
-    say(f"{args.input} -> {args.output} ({drawn.name}, seed {args.seed})")
-    return 0
+    write_picture(target, [(noisy, metadata)])
+    return drawn

@@ -135,9 +135,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _say_what_is_left_out(*folders: str | None) -> None:
-    from zoo.inference.folder import left_out
     from zoo.inference.pictures import ENDINGS
     from zoo.inference.reading import UNREADABLE
+    from zoo.inference.tasks import left_out
     from zoo.training.sources import EXTENSIONS
 
     given = [folder for folder in folders if folder is not None]

@@ -18,7 +18,8 @@ from typing import Any
 
 from zoo.errors import InputError, MissingExtraError, UsageError, ZooError, one_line
 from zoo.inference.denoise_file import Report, Settings
-from zoo.inference.folder import Denoisers, Journal, Outcome, Task, denoise_all
+from zoo.inference.folder import Denoisers, Outcome, denoise_all
+from zoo.inference.tasks import Journal, Task
 from zoo.pretrained import shipped
 
 RETRIES = 2  # of a picture whose worker died
