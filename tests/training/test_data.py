@@ -14,6 +14,7 @@ import zoo
 from zoo.errors import InputError, UsageError
 from zoo.noise import noise_from_name
 from zoo.training import sources
+from zoo.training.corrupt import corrupt
 from zoo.training.data import Augment, augment, batches, hold_out, validation_pairs
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import open_images
@@ -405,3 +406,21 @@ def test_validation_has_noise_that_is_only_there_sometimes(seed):
     noise = zoo.noise_from_name("bayer:0-40,0-25?+gaussian:0-30?+jpeg:60-100?")
     noisy, clean, _ = validation_pairs(images, noise, seed=seed, side=64, most=4)
     assert (noisy != clean).any()
+
+
+def test_jpeg_is_that_of_files_and_of_what_was_cropped_from_them():
+    """Half of the patches have their blocks where a file has them, the others anywhere, also in tiny ones."""
+    noise = zoo.noise_from_name("jpeg:40")
+    clean = photographs.astronaut()[100:164, 100:164].astype(np.float32) / 255
+    file = noise.sample(clean, np.random.default_rng(0))
+    drawn = np.asarray(corrupt(noise, np.stack([clean] * 200), (3, 4))[0])
+    again = np.asarray(corrupt(noise, np.stack([clean] * 200), (3, 4))[0])
+    np.testing.assert_array_equal(drawn, again)
+    error = np.square(drawn - clean).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(error, np.square(file - clean).mean(), rtol=0.15)  # nowhere is it another strength
+    as_files = np.abs(drawn - file).max(axis=(1, 2, 3)) < 2.5 / 255
+    assert 70 < as_files.sum() < 130
+    assert len({patch.tobytes() for patch in drawn[~as_files]}) > 50
+    for shape in ((1, 1, 1, 3), (4, 5, 20, 3), (4, 17, 3, 1)):
+        flat = np.full(shape, 0.4, np.float32)
+        np.testing.assert_allclose(np.asarray(corrupt(noise, flat, (1, 2))[0]), flat, atol=0.05)

@@ -31,6 +31,8 @@ from zoo.noise import (
     noise_from_name,
 )
 
+MCU = 16  # pixels of a side of JPEG's largest unit: four blocks, and one of each chroma, which has half the size
+
 
 @dataclass(frozen=True)
 class LayerNoise(Noise):
@@ -178,17 +180,26 @@ def _(noise: Bayer, clean: Any, seed: Any) -> tuple[Any, Any]:
 
 @corrupt.register
 def _(noise: Jpeg, clean: Any, seed: Any) -> tuple[Any, Any]:
-    quality = tf.cast(tf.round(draw_level(noise.quality, clean, seed)[:, 0, 0, 0]), tf.int32)
+    level, coin, place = split(seed, 3)
+    quality = tf.cast(tf.round(draw_level(noise.quality, clean, level)[:, 0, 0, 0]), tf.int32)
+    # Every other patch is one of a picture that was cropped since, whose blocks begin anywhere: who sees them at one
+    # place alone takes those at another for the picture, and leaves what noise is in them.
+    count, height, width, _ = tf.unstack(tf.shape(clean))
+    cropped = tf.random.stateless_uniform((count, 1), coin) < 0.5
+    most = tf.cast(tf.minimum(MCU, tf.stack([height, width])), tf.float32)
+    at = tf.where(cropped, tf.cast(tf.random.stateless_uniform((count, 2), place) * most, tf.int32), 0)
 
-    def compress(item: tuple[Any, Any]) -> Any:
+    def compress(item: tuple[Any, Any, Any]) -> Any:
         pixels = tf.cast(tf.round(tf.clip_by_value(item[0], 0, 1) * 255), tf.uint8)
+        before = tf.stack([[item[2][0], 0], [item[2][1], 0], [0, 0]])
+        pixels = tf.pad(pixels, before, "SYMMETRIC")
         # Not adjust_jpeg_quality, nor convert_image_dtype: its fast decoder, and whole numbers that are cut and not
         # rounded, make pictures darker by one of 255 steps in the mean, and a network would learn to brighten.
         content = tf.raw_ops.EncodeJpegVariableQuality(images=pixels, quality=item[1])
         found = tf.io.decode_jpeg(content, item[0].shape[-1], dct_method="INTEGER_ACCURATE")
-        return tf.cast(found, tf.float32) / 255
+        return tf.cast(found[item[2][0] :, item[2][1] :], tf.float32) / 255
 
-    return tf.map_fn(compress, (clean, quality), fn_output_signature=tf.float32), none(clean)
+    return tf.map_fn(compress, (clean, quality, at), fn_output_signature=tf.float32), none(clean)
 
 
 @corrupt.register
