@@ -169,7 +169,8 @@ def file_case(folder: Path, seeds: list[tuple[str, bytes]], rng: random.Random, 
     if older := rng.random() < 0.5:
         target.write_bytes(OLD)
     arguments = ["denoise", str(source), "-o", str(target), "--threads", "1"]
-    arguments += rng.choice(([], [], ["--planes"], ["--max-pixels", "1500"], ["--tile", "16"], ["--ensemble", "4"]))
+    options = [], ["--planes"], ["--max-pixels", "1500"], ["--tile", "16"], ["--strength", "0.5"], ["--ensemble", "4"]
+    arguments += rng.choice(options)
     if process:
         done = subprocess.run(
             [sys.executable, "-m", "zoo.cli", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False
