@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import UsageError
-from zoo.noise import Noise
-from zoo.training.corrupt import LayerNoise, corrupt
+from zoo.noise import Jpeg, Noise
+from zoo.training.corrupt import MCU, LayerNoise, corrupt
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
 
@@ -226,6 +226,8 @@ def validation_pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fixed pairs for validation, the same at every look: centre crops with seeded noise by the numpy sampler.
 
+    What JPEG compresses is a picture that was cropped since for every other one, as in training.
+
     Returns:
         noisy and clean (with ``self_supervised`` the noisy neighbours instead), float32 (n, side, side, c), and the
         level of Gaussian noise (n, 1) on the image's scale.
@@ -241,8 +243,11 @@ def validation_pairs(
         if noise is None:
             noisy.append(crop[..., : images.channels])
         else:
-            drawn, image = some_noise(noise, crop, seed, i)
-            noisy.append(image)
+            cropped = Jpeg.kind in noise.kinds and len(noisy) % 2 == 1
+            before = np.random.default_rng([seed, i]).integers(min(MCU, side), size=2) if cropped else (0, 0)
+            larger = np.pad(clean[-1], ((before[0], 0), (before[1], 0), (0, 0)), "symmetric")
+            drawn, image = some_noise(noise, larger, seed, i)
+            noisy.append(image[before[0] :, before[1] :])
             sigma.append([drawn.deviation() / 255])
     if self_supervised:
         pairs = neighbor_pairs(tf.constant(np.stack(clean)), tf.constant([seed, 0], tf.int64))
