@@ -286,6 +286,20 @@ def test_noisy_clean_images_are_noticed(pictures: dict[str, Path]) -> None:
         assert (said in notes) if said else ("noisy ones" not in notes and "look noisy" not in notes)
 
 
+@pytest.mark.parametrize(
+    ("noise", "said"),
+    [("bayer:20,10", True), ("bayer:20,10+jpeg:85", True), ("gaussian:20", False), ("poisson:20", False)],
+)
+def test_noise_that_neighbours_share_is_noticed(tmp_path: Path, noise: str, said: bool) -> None:
+    """Where nothing but noisy pictures is known, the network would learn to keep it, and the verdict not see it."""
+    for i in range(4):
+        clean = photographs.astronaut()[60 * i : 60 * i + 128, 40 * i : 40 * i + 128] / np.float32(255)
+        noisy = zoo.noise_from_name(noise).sample(clean, np.random.default_rng(i))
+        Image.fromarray(np.round(np.clip(noisy, 0, 1) * 255).astype(np.uint8)).save(tmp_path / f"{i}.png")
+    found = survey("noisy", (tmp_path,), channels=3, smallest=32)
+    assert any("neighbouring pixels share noise" in note for note in found.notes) == said
+
+
 def test_depths_and_colours_are_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gray = photographs.camera()[:64, :64]
     Image.fromarray(gray).save(tmp_path / "a.png")
