@@ -29,6 +29,12 @@ def around(readme: Path, mark: str) -> tuple[str, str]:
     return head + begin, end + tail
 
 
+def between(readme: Path, mark: str) -> list[str]:
+    """The lines of what stands there now."""
+    head, tail = around(readme, mark)
+    return readme.read_text(encoding="utf-8")[len(head) : -len(tail)].strip().splitlines()
+
+
 def write_between(readme: Path, mark: str, table: str) -> None:
     """A table in place of the one between the lines ``<!-- mark -->`` and ``<!-- /mark -->``."""
     head, tail = around(readme, mark)

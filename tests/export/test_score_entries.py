@@ -80,6 +80,23 @@ def test_scores_and_table(entry: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert scores[0]["noisy_psnr"] is None
 
 
+def test_ensembles_of_the_named_entries_are_measured_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, readme = script("score_ensemble"), tmp_path / "README.md"
+    (tmp_path / "test" / "BSD68").mkdir(parents=True)
+    Image.fromarray(data.camera()[:40, 150:200]).save(tmp_path / "test" / "BSD68" / "a.png")
+    rows = [f"| `{name}` | as | it | stands | 1.00 | 2.00 |" for name in module.ENTRIES]
+    readme.write_text("\n".join(["<!-- ensemble -->", "", *rows, "", "measured by", "<!-- /ensemble -->"]))
+    name = "resnet-gaussian-gray-tiny"
+    monkeypatch.setattr(sys, "argv", ["score_ensemble", name, "--data", str(tmp_path), "--readme", str(readme)])
+    assert module.main() == 0
+    text = readme.read_text(encoding="utf-8")
+    found = zoo.evaluate(name, tmp_path / "test" / "BSD68", "gaussian:25", ensemble=8)
+    assert [row in text for row in rows] == [False] + [True] * (len(rows) - 1)
+    assert f"| `{name}` | BSD68 | gaussian:25 |" in text and f"| {found.psnr:.2f} |\n" in text
+    readme.write_text("<!-- ensemble -->\n<!-- /ensemble -->")
+    assert module.main() == 1 and "ensemble" in readme.read_text(encoding="utf-8")
+
+
 def test_entries_of_other_noises_are_measured_on_theirs(entry: Path) -> None:
     noises = script("score_entries").noises
     found = {
@@ -113,7 +130,7 @@ def test_eight_bits(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "## In 8 bits" in (entry / "card.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["score_entries", "noise_level_error", "baselines"])
+@pytest.mark.parametrize("name", ["score_entries", "score_ensemble", "noise_level_error", "baselines"])
 def test_a_readme_is_looked_into_before_hours_are_spent(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
