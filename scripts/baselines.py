@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from errors import errors_in_one_line
 from readme import README, around, write_between
 from rich.progress import track
 from scipy.ndimage import median_filter
@@ -292,6 +293,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return f"{table(head, lines, left=3)}\n\n{note}"
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("noises", nargs="*", metavar="NOISE", help=f"of {', '.join(NOISES)} (default: all)")
@@ -312,20 +314,16 @@ def main() -> int:
         return method == args.method if args.method else not (args.fast and "BM3D" in method)
 
     names = () if args.table else args.noises or NOISES
-    try:
-        around(args.readme, "other noises")
-        before = kept = keep([])
-        for name in names:
-            for channels in (args.channels,) if args.channels else SETS:
-                for line in measure(name, channels, args.data, wanted):
-                    kept = keep([line])
-        if names and kept is before:
-            known = sorted({title for name in names for title in METHODS[name.partition(":")[0]]})
-            raise zoo.ZooError(f"method {args.method!r}; expected one of {', '.join(known)}, or of a network")
-        write_between(args.readme, "other noises", summary(kept))
-    except zoo.ZooError as error:
-        print(f"baselines: error: {error}", file=sys.stderr)
-        return 1
+    around(args.readme, "other noises")
+    before = kept = keep([])
+    for name in names:
+        for channels in (args.channels,) if args.channels else SETS:
+            for line in measure(name, channels, args.data, wanted):
+                kept = keep([line])
+    if names and kept is before:
+        known = sorted({title for name in names for title in METHODS[name.partition(":")[0]]})
+        raise zoo.ZooError(f"method {args.method!r}; expected one of {', '.join(known)}, or of a network")
+    write_between(args.readme, "other noises", summary(kept))
     return 0
 
 

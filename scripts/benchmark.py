@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from errors import errors_in_one_line
 from onnx import TensorProto, helper
 from readme import README, around, write_between
 from skimage import data
@@ -256,6 +257,7 @@ def processor() -> tuple[str, frozenset[str]]:
     return named.get("model name", platform.machine()), frozenset(named.get("flags", "").split())
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -273,39 +275,35 @@ def main() -> int:
     whole = bool(peers) and not args.names
     if whole and find_spec("bm3d") is None:  # before time is spent
         parser.error("bm3d is missing, which is compared with; pip install '.[benchmark]'")
-    try:
-        if whole:
-            around(args.readme, "benchmark")
-        entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained(noise="gaussian:0-55")]
-        networks = [Contestant(e.name, e.file("model.onnx"), args.threads, args.size) for e in entries]
-        networks += [Contestant(path.stem, path, args.threads, args.size) for path in peers]
-        product = Product(args.threads)
-        race([*networks, product], args.rounds)
-        rows = []
-        for i, one in enumerate(networks):
-            kind = "entry" if i < len(entries) else "peer"
-            macs = entries[i].macs_per_pixel if kind == "entry" else work(one)
-            share = macs * 1e9 / one.milliseconds / product.rate
-            rows.append(Row(one.name, kind, one.channels, one.milliseconds, macs, share, where_time_goes(one)))
-        rows += classical(args.size) if whole else []
-        name, flags = processor()
-        widest = next((f" ({label})" for flag, label in VECTORS.items() if flag in flags), "")
-        note = (
-            f"{name}{widest}, ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, "
-            f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn "
-            "(classical methods: one run each, on 512×512 at most and as many threads as they take by themselves); "
-            f"a product of matrices of {MATRIX}×{MATRIX}: "
-            f"{2 * product.rate / 1e9:.0f} GFLOP/s. PSNR at σ = 25. Measured by "
-            "`python scripts/benchmark.py`, which writes these tables; compare times within them only."
-        )
-        print(text(rows, note))
-        if whole:
-            write_between(args.readme, "benchmark", text(rows, note))
-            with file_beside(PICTURE) as temporary:
-                draw(rows, temporary)
-    except zoo.ZooError as error:
-        print(f"benchmark: error: {error}", file=sys.stderr)
-        return error.exit_code
+    if whole:
+        around(args.readme, "benchmark")
+    entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained(noise="gaussian:0-55")]
+    networks = [Contestant(e.name, e.file("model.onnx"), args.threads, args.size) for e in entries]
+    networks += [Contestant(path.stem, path, args.threads, args.size) for path in peers]
+    product = Product(args.threads)
+    race([*networks, product], args.rounds)
+    rows = []
+    for i, one in enumerate(networks):
+        kind = "entry" if i < len(entries) else "peer"
+        macs = entries[i].macs_per_pixel if kind == "entry" else work(one)
+        share = macs * 1e9 / one.milliseconds / product.rate
+        rows.append(Row(one.name, kind, one.channels, one.milliseconds, macs, share, where_time_goes(one)))
+    rows += classical(args.size) if whole else []
+    name, flags = processor()
+    widest = next((f" ({label})" for flag, label in VECTORS.items() if flag in flags), "")
+    note = (
+        f"{name}{widest}, ONNX Runtime {onnxruntime.__version__}, {args.threads} threads, "
+        f"{args.size}×{args.size} pixels, median of {args.rounds} rounds in turn "
+        "(classical methods: one run each, on 512×512 at most and as many threads as they take by themselves); "
+        f"a product of matrices of {MATRIX}×{MATRIX}: "
+        f"{2 * product.rate / 1e9:.0f} GFLOP/s. PSNR at σ = 25. Measured by "
+        "`python scripts/benchmark.py`, which writes these tables; compare times within them only."
+    )
+    print(text(rows, note))
+    if whole:
+        write_between(args.readme, "benchmark", text(rows, note))
+        with file_beside(PICTURE) as temporary:
+            draw(rows, temporary)
     return 0
 
 

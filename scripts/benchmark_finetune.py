@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from errors import errors_in_one_line
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from readme import README, around, write_between
@@ -193,6 +194,7 @@ def tables(kept: dict[str, list[dict[str, Any]]]) -> str:
     return "\n\n".join([*made, note])
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)} (default: all)")
@@ -203,18 +205,14 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.cases) - set(CASES):
         parser.error(f"unknown case {min(unknown)!r}; expected some of {', '.join(CASES)}")
-    try:
-        around(args.readme, MARK)
-        for name in args.cases or CASES:
-            if not args.keep:
-                shutil.rmtree(args.runs / name, ignore_errors=True)
-            rows = CASES[name](args.runs / name, args.data)
-            record(args.readme, "gains", rows)
-            for line in rows:
-                print(*line.values(), sep="\t", flush=True)
-    except zoo.ZooError as error:
-        print(f"benchmark_finetune: error: {error}", file=sys.stderr)
-        return error.exit_code
+    around(args.readme, MARK)
+    for name in args.cases or CASES:
+        if not args.keep:
+            shutil.rmtree(args.runs / name, ignore_errors=True)
+        rows = CASES[name](args.runs / name, args.data)
+        record(args.readme, "gains", rows)
+        for line in rows:
+            print(*line.values(), sep="\t", flush=True)
     return 0
 
 

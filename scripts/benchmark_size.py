@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from errors import errors_in_one_line
 
 import zoo
 from zoo.cli.options import tile
@@ -48,6 +49,7 @@ def measure(name: str, megapixels: float, threads: int, size: int | str | None) 
     return {"seconds": seconds / (side * side / 1e6), "bytes": peak - before}
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME")
@@ -57,11 +59,7 @@ def main() -> int:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        try:
-            print(json.dumps(measure(args.names[0], args.megapixels, args.threads, args.tile)))
-        except zoo.ZooError as error:
-            print(f"benchmark_size: error: {error}", file=sys.stderr)
-            return error.exit_code
+        print(json.dumps(measure(args.names[0], args.megapixels, args.threads, args.tile)))
         return 0
     rows = [("entry", "megapixels", "s/MPix", "of 1 MPix", "MiB beyond the arrays")]
     for name in args.names:

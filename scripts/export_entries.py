@@ -11,20 +11,19 @@ from __future__ import annotations
 import argparse
 import sys
 
+from errors import errors_in_one_line
+
 import zoo
 from export.entry import exported_again
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description="Write the entries' ONNX files anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of entries (default: all)")
-    try:
-        for name in parser.parse_args().names or zoo.list_pretrained():
-            exported_again(zoo.describe(name))
-            print(name, flush=True)
-    except zoo.ZooError as error:
-        print(f"export_entries: error: {error}", file=sys.stderr)
-        return error.exit_code
+    for name in parser.parse_args().names or zoo.list_pretrained():
+        exported_again(zoo.describe(name))
+        print(name, flush=True)
     return 0
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import tifffile
 from benchmark_finetune import MARK, record
+from errors import errors_in_one_line
 from PIL import Image
 from readme import README, around
 from rich.progress import track
@@ -155,15 +156,13 @@ def run(name: str, steps: int) -> dict[str, Any]:
     return {"case": name, "result": f"{outcome}: " + "; ".join(shown) if not wrong else "WRONG: " + "; ".join(wrong)}
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    try:
-        around(args.readme, MARK)
-    except zoo.ZooError as error:
-        parser.error(str(error))
+    around(args.readme, MARK)
     rows = [run(name, args.steps) for name in track(CASES, "odd data")]
     for row in rows:
         print(f"{row['case']}: {row['result']}")

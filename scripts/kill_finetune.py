@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmark_finetune import MARK, record
+from errors import errors_in_one_line
 from PIL import Image
 from readme import README, around
 from rich.progress import track
@@ -34,6 +35,7 @@ def weights(folder: Path) -> np.ndarray:
     return np.concatenate([values.ravel() for values in zoo.load_keras(folder).get_weights()])
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
@@ -41,10 +43,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    try:
-        around(args.readme, MARK)
-    except zoo.ZooError as error:
-        parser.error(str(error))
+    around(args.readme, MARK)
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / "photos"

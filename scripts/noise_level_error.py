@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from errors import errors_in_one_line
 from readme import README, around, write_between
 from rich.progress import track
 from skimage.restoration import estimate_sigma
@@ -110,17 +111,14 @@ def tables(data: Path) -> str:
     return "\n".join([*lines, "", *gains, "", note])
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_data(parser, "test")
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    try:
-        around(args.readme, "noise level")
-        write_between(args.readme, "noise level", tables(args.data))
-    except zoo.ZooError as error:
-        print(f"noise_level_error: error: {error}", file=sys.stderr)
-        return error.exit_code
+    around(args.readme, "noise level")
+    write_between(args.readme, "noise level", tables(args.data))
     return 0
 
 

@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from errors import errors_in_one_line
 from readme import README, between, write_between
 
 import zoo
@@ -48,6 +49,7 @@ def measured(name: str, data: Path) -> list[str]:
     return cells
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ENTRIES)} (default: all)")
@@ -56,21 +58,17 @@ def main() -> int:
     args = parser.parse_args()
     if unknown := set(args.names) - set(ENTRIES):
         parser.error(f"unknown entry {min(unknown)!r}; expected some of {', '.join(ENTRIES)}")
-    try:
-        there = known(args.readme)
-        wanted = args.names or ENTRIES
-        if lacking := [name for name in ENTRIES if name not in {*wanted, *there}]:
-            raise zoo.ZooError(f"the table has no row of {lacking[0]}; expected all others there, or no names")
-        rows = [measured(name, args.data) if name in wanted else there[name] for name in ENTRIES]
-        head = ["", "set", "noise", "as it is", *(f"mean of {size}" for size in SIZES[1:])]
-        note = (
-            "PSNR in dB, of noise that is not clipped. Measured by `python scripts/score_ensemble.py`, which writes "
-            "this table."
-        )
-        write_between(args.readme, "ensemble", f"{table(head, rows, left=3)}\n\n{note}")
-    except zoo.ZooError as error:
-        print(f"score_ensemble: error: {error}", file=sys.stderr)
-        return error.exit_code
+    there = known(args.readme)
+    wanted = args.names or ENTRIES
+    if lacking := [name for name in ENTRIES if name not in {*wanted, *there}]:
+        raise zoo.ZooError(f"the table has no row of {lacking[0]}; expected all others there, or no names")
+    rows = [measured(name, args.data) if name in wanted else there[name] for name in ENTRIES]
+    head = ["", "set", "noise", "as it is", *(f"mean of {size}" for size in SIZES[1:])]
+    note = (
+        "PSNR in dB, of noise that is not clipped. Measured by `python scripts/score_ensemble.py`, which writes "
+        "this table."
+    )
+    write_between(args.readme, "ensemble", f"{table(head, rows, left=3)}\n\n{note}")
     return 0
 
 

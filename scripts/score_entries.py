@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from errors import errors_in_one_line
 from readme import README, around, write_between
 
 import zoo
@@ -54,21 +55,18 @@ def measure(entry: zoo.Pretrained, data: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries or their folders (default: all shipped ones)")
     add_data(parser, "test")
     parser.add_argument("--readme", type=Path, default=README)
     args = parser.parse_args()
-    try:
-        around(args.readme, "scores")
-        entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
-        for entry in entries:
-            measured(entry, scores=measure(entry, args.data))
-        write_between(args.readme, "scores", summary(zoo.describe(name) for name in zoo.list_pretrained()))
-    except zoo.ZooError as error:
-        print(f"score_entries: error: {error}", file=sys.stderr)
-        return error.exit_code
+    around(args.readme, "scores")
+    entries = [zoo.describe(name) for name in args.names or zoo.list_pretrained()]
+    for entry in entries:
+        measured(entry, scores=measure(entry, args.data))
+    write_between(args.readme, "scores", summary(zoo.describe(name) for name in zoo.list_pretrained()))
     return 0
 
 

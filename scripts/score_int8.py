@@ -19,6 +19,7 @@ from typing import Any
 
 import onnxruntime
 from benchmark import Contestant, processor, race
+from errors import errors_in_one_line
 from score_entries import SETS, noises
 
 import export
@@ -68,6 +69,7 @@ def speed(entry: zoo.Pretrained, path: Path, threads: int, size: int, rounds: in
     }
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries or their folders (default: all shipped ones)")
@@ -76,27 +78,23 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=512, help="side of the picture in pixels (512)")
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
-    try:
-        for entry in [zoo.describe(name) for name in args.names or zoo.list_pretrained()]:
-            with tempfile.TemporaryDirectory() as folder:
-                path, whole = Path(folder) / "int8.onnx", Path(folder) / "float32.onnx"
-                report = quantize(entry, path)
-                export.to_onnx(zoo.load_keras(entry.folder), whole)
-                figures = {
-                    "calibration": report["calibration"],
-                    "limit": LIMIT,
-                    "in_float": report["in_float"],
-                    "convolutions": report["convolutions"],
-                    "loss": losses(entry, path, args.data),
-                    "speed": speed(entry, path, args.threads, args.size, args.rounds),
-                    "bytes": path.stat().st_size,
-                    "float32_bytes": whole.stat().st_size,  # model.onnx keeps its weights in half precision
-                }
-            print(f"{entry.name}  {figures['speed']['times']} times as fast as float32", flush=True)
-            measured(entry, int8=figures)
-    except zoo.ZooError as error:
-        print(f"score_int8: error: {error}", file=sys.stderr)
-        return error.exit_code
+    for entry in [zoo.describe(name) for name in args.names or zoo.list_pretrained()]:
+        with tempfile.TemporaryDirectory() as folder:
+            path, whole = Path(folder) / "int8.onnx", Path(folder) / "float32.onnx"
+            report = quantize(entry, path)
+            export.to_onnx(zoo.load_keras(entry.folder), whole)
+            figures = {
+                "calibration": report["calibration"],
+                "limit": LIMIT,
+                "in_float": report["in_float"],
+                "convolutions": report["convolutions"],
+                "loss": losses(entry, path, args.data),
+                "speed": speed(entry, path, args.threads, args.size, args.rounds),
+                "bytes": path.stat().st_size,
+                "float32_bytes": whole.stat().st_size,  # model.onnx keeps its weights in half precision
+            }
+        print(f"{entry.name}  {figures['speed']['times']} times as fast as float32", flush=True)
+        measured(entry, int8=figures)
     return 0
 
 

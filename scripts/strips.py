@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from errors import errors_in_one_line
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from rich.progress import track
@@ -109,21 +110,18 @@ def strip(entry: zoo.Pretrained, peers: Path | None) -> Image.Image:
     return sheet([Image.fromarray(p.round().astype(np.uint8)) for p in pixels], titles, windows=WINDOWS)
 
 
+@errors_in_one_line
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="entries (default: all shipped ones)")
     add_data(parser, "peers", optional=True)
     args = parser.parse_args()
-    try:
-        for name in track(args.names or zoo.list_pretrained(), "strips"):
-            entry = zoo.describe(name)
-            picture = strip(entry, args.data / "peers" if args.data else None)
-            with file_beside(entry.folder / STRIP_FILE) as temporary:
-                picture.save(temporary, "WEBP", quality=70, method=6)
-            measured(entry)
-    except zoo.ZooError as error:
-        print(f"strips: error: {error}", file=sys.stderr)
-        return error.exit_code
+    for name in track(args.names or zoo.list_pretrained(), "strips"):
+        entry = zoo.describe(name)
+        picture = strip(entry, args.data / "peers" if args.data else None)
+        with file_beside(entry.folder / STRIP_FILE) as temporary:
+            picture.save(temporary, "WEBP", quality=70, method=6)
+        measured(entry)
     return 0
 
 
