@@ -179,11 +179,6 @@ def _limits(entry: Pretrained) -> str:
         )
     if "jpeg" not in noise.kinds:
         limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")
-    else:
-        limits.append(
-            "It knows the blocks of JPEG where files have them, from the first row and column on: denoise first, then "
-            "crop and turn. Where an odd number of rows or columns was cut off after, it is some decibels worse."
-        )
     if {"saltpepper", "blocks"} & set(noise.kinds):
         framed = '"frame": ' in json.dumps(entry.recipe)  # some of its training's patches were
         limits.append(

@@ -80,7 +80,8 @@ def run_line(line: str) -> None:
         check_pip(words[1:])
 
 
-def test_every_block_runs(folder: Path, capsys: pytest.CaptureFixture[str]):
+def test_every_block_runs(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("zoo.finetuning.range_test.RATE_STEPS", 1)
     assert {language for language, _ in BLOCKS} == {"python", "sh"}
     names: dict[str, object] = {}
     for language, block in BLOCKS:

@@ -78,7 +78,7 @@ class Denoiser:
                 estimated (:func:`zoo.inference.noise_level.noise_level`); None for all others.
             strength: How much of the noise that was found is taken away, from 0 (none) to 1 (all).
             ensemble: Of how many orientations of the image the results are averaged: 1, 2, 4 or 8; as many times as
-                long, and cleaner (:mod:`zoo.inference.ensemble`). Not for entries that know JPEG.
+                long, and cleaner (:mod:`zoo.inference.ensemble`).
             tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
                 is the same (within 1e-5); the memory is not.
             out: Where the result goes, of the same dtype and shape, and not ``image`` itself; a new array by default.
@@ -94,7 +94,7 @@ class Denoiser:
         sigma = check_sigma(self.entry, sigma)
         if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
-        _check_ensemble(self.entry, ensemble)
+        check_ensemble(ensemble)
         check_tile(tile)
         self._check_images(image)
         if isinstance(image, np.matrix):  # whose parts are matrices again, of two dimensions
@@ -216,15 +216,6 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
     if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
         raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'")
     return float(sigma)
-
-
-def _check_ensemble(entry: Pretrained, size: int) -> None:
-    check_ensemble(size)
-    if size > 1 and "jpeg" in entry.noise:  # it would be a decibel worse on such pictures
-        raise UsageError(
-            f"ensemble={size} for {entry.name!r}, which knows the blocks of JPEG where files have them, not turned; "
-            "leave it out, or take another entry"
-        )
 
 
 def taking_sigma(*channels: int) -> str:
