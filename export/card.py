@@ -162,11 +162,15 @@ def _limits(entry: Pretrained) -> str:
         "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
     ]
     if "blocks" not in noise.kinds:
+        size, reach = (
+            ("made much larger", "correlated over three pixels")
+            if "bayer" in noise.kinds
+            else ("resized", "independent from pixel to pixel")
+        )
         limits.insert(
             1,
-            "Noise that was resized, sharpened or smoothed afterwards (as phones and cameras do) is correlated over "
-            "many pixels, and is taken for detail: the noise of its training is "
-            + ("correlated over three pixels." if "bayer" in noise.kinds else "independent from pixel to pixel."),
+            f"Noise that was {size}, sharpened or smoothed afterwards (as phones and cameras do) is correlated over "
+            f"many pixels, and is taken for detail: the noise of its training is {reach}.",
         )
     if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
         limits.append(
@@ -176,6 +180,11 @@ def _limits(entry: Pretrained) -> str:
     if "sources" in entry.training_data:  # the project's own
         limits.append(
             "It learned from photographs; drawings, scans, text and scientific images were not among them, or hardly."
+        )
+    if {"bayer", "jpeg"} <= set(noise.kinds):
+        limits.append(
+            "Strongly coloured fine texture, such as red knitwear, can be taken for a sensor's noise, also where the "
+            "picture is clean."
         )
     if "jpeg" not in noise.kinds:
         limits.insert(2, "Not for compressed pictures: it has not seen the blocks of JPEG and leaves them, or worse.")

@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -88,11 +89,12 @@ def run(recipes: Callable[[str], ModuleType], tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(zoo, "load_keras", lambda name: model_of(shipped["value"] if name == "toy" else 100))
     monkeypatch.setattr(zoo, "describe", lambda name: SimpleNamespace(recipe=shipped))
 
-    def run(*options: str, fails: int | None = None) -> tuple[float, dict[str, Any]]:
+    def run(*options: str, fails: int | None = None, **last: Any) -> tuple[float, dict[str, Any]]:
         shipped["fails"] = fails
+        changed = replace(recipe, finish=(stages[0], {**stages[1], **last}))
         arguments = ["toy.py", "--data", str(tmp_path), "--run", str(tmp_path / "run"), *options]
         monkeypatch.setattr(sys, "argv", arguments)
-        train_entry.train_entry(recipe)
+        train_entry.train_entry(changed)
         return published["value"], published
 
     return run
@@ -105,6 +107,13 @@ def test_each_stage_goes_on_from_the_mean_that_would_be_published(run: Run) -> N
     assert facts["steps"] == 15 and facts["minutes"] == 6 and "validation_psnr" not in facts
     assert facts["finish"] == [{"seed": 1, "share": 0.25}, {"seed": 2, "share": 0.5}]
     assert run("--publish-only")[0] == value
+
+
+def test_a_mean_may_be_with_the_weights_before_earlier_stages(run: Run) -> None:
+    """108 before the two, 110 + 8 after."""
+    assert run(stages=2)[0] == 113 == run("--publish-only", stages=2)[0]
+    with pytest.raises(SystemExit, match="leave --last out"):
+        run("--last", stages=2)
 
 
 @pytest.mark.parametrize("fails", [0, 1, 2])

@@ -29,7 +29,8 @@ class Recipe:
     noise: str
     fit: dict[str, Any]
     # What each further stage, from the weights before it, does otherwise. Its "share" (of 1) is what its best weights
-    # count for in the mean with those, which is published (Wortsman et al. 2022, "Robust fine-tuning").
+    # count for in the mean with those, which is published (Wortsman et al. 2022, "Robust fine-tuning"); with "stages",
+    # in the mean with those before so many stages, itself among them.
     finish: tuple[dict[str, Any], ...] = ()
     augment: dict[str, Any] = field(default_factory=dict)
     mixed_precision: str | None = None
@@ -167,6 +168,10 @@ def train_entry(recipe: Recipe) -> None:
             stages[args.run / f"finish-{i}"] = {**recipe.fit, **changes}
         if args.last:
             stages = dict([stages.popitem()])
+            if (back := recipe.finish[-1].get("stages", 1)) > 1:
+                raise zoo.ZooError(
+                    f"--last of a mean over the last {back} stages; expected all of them, without --last"
+                )
         if not args.publish_only:
             train(recipe, stages, args)
         facts = published(model, recipe, stages, args)
@@ -195,10 +200,11 @@ def train(recipe: Recipe, stages: dict[Path, dict[str, Any]], args: argparse.Nam
         keras.config.set_dtype_policy(recipe.mixed_precision)
     model = zoo.build(recipe.architecture, **recipe.config)
     start(model, recipe, args)
+    known = []
     for folder, options in stages.items():
-        known = model.get_weights()
+        known.append(model.get_weights())
         fit = {"noise": recipe.noise, **options}
-        share = fit.pop("share", 1)
+        share, back = fit.pop("share", 1), fit.pop("stages", 1)
         zoo.fit(
             model,
             str(args.data / "train"),
@@ -211,7 +217,7 @@ def train(recipe: Recipe, stages: dict[Path, dict[str, Any]], args: argparse.Nam
                 "schedule": zoo.Schedule(**options.get("schedule", {})),
             },
         )
-        model.set_weights(mean(known, model.get_weights(), share))
+        model.set_weights(mean(known[-back], model.get_weights(), share))
     keras.config.set_dtype_policy("float32")
 
 
@@ -228,11 +234,12 @@ def published(
     if args.last:
         model.load_weights(before / BEST)
         spent.insert(0, json.loads((before / RUN).read_text(encoding="utf-8")))
-    share = 1
+    share, known = 1, []
     for folder, options in done.items():
-        known, share = model.get_weights(), options.get("share", 1)
+        known.append(model.get_weights())
+        share = options.get("share", 1)
         model.load_weights(folder / BEST)
-        model.set_weights(mean(known, model.get_weights(), share))
+        model.set_weights(mean(known[-options.get("stages", 1)], model.get_weights(), share))
     finish = recipe.finish if args.last else recipe.finish[: len(done) - 1]
     return {
         "command": f"python scripts/recipes/{recipe.name.replace('-', '_')}.py --data DATA",
