@@ -112,7 +112,7 @@ def test_each_stage_goes_on_from_the_mean_that_would_be_published(run: Run) -> N
 def test_a_mean_may_be_with_the_weights_before_earlier_stages(run: Run) -> None:
     """108 before the two, 110 + 8 after."""
     assert run(stages=2)[0] == 113 == run("--publish-only", stages=2)[0]
-    with pytest.raises(SystemExit, match="leave --last out"):
+    with pytest.raises(SystemExit, match="expected all of them, without --last"):
         run("--last", stages=2)
 
 
