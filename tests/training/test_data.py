@@ -160,6 +160,23 @@ def test_contrast_makes_a_quarter_of_the_patches_as_if_drawn():
     assert clean.min() == 0 and clean.max() == 1
 
 
+def test_saturation_makes_a_quarter_of_the_patches_more_colourful_in_other_colours():
+    """Each pixel as far from gray as before, up to the factor, its channels in any order."""
+    picture = np.random.default_rng(0).uniform(0.45, 0.55, (64, 64, 1)) + np.array([0.1, 0.0, -0.1])
+    augmentation = Augment(flip=False, transpose=False, rescale=1, brightness=0, saturation=3)
+    pipeline = batches(
+        open_images([picture.astype(np.float32)], 3), NOISE, batch=64, patch=16, seed=0, augmentation=augmentation
+    )
+    patches = np.concatenate([clean for _, clean in first(pipeline, 16)])
+    colors = (patches - patches.mean(-1, keepdims=True)).mean((1, 2))
+    spread = np.ptp(colors, axis=1) / 0.2
+    changed = (spread > 1.001) | (np.argmax(colors, axis=1) != 0) | (np.argmin(colors, axis=1) != 2)
+    assert changed.mean() == pytest.approx(0.25, abs=0.04)
+    assert spread.min() == pytest.approx(1, abs=1e-3) and 2.5 < spread.max() < 3
+    assert len({tuple(np.argsort(color)) for color in colors[changed]}) == 6
+    assert patches.min() >= 0 and patches.max() <= 1
+
+
 def test_a_frame_is_black_or_white_at_some_sides_of_a_quarter_of_the_patches():
     gray = np.random.default_rng(0).uniform(0.3, 0.6, (64, 64)).astype(np.float32)
     augmentation = Augment(flip=False, transpose=False, rescale=1, brightness=0, frame=3)
@@ -236,18 +253,22 @@ def test_no_more_is_trimmed_than_there_is():
         batches(images, NOISE, batch=4, patch=16, seed=0, augmentation=Augment(trim=16))
 
 
-def test_contrast_is_refused_where_it_would_change_the_noise_that_images_bring():
+def test_gray_images_have_no_saturation():
+    with pytest.raises(UsageError, match="saturation=2 of gray images; expected 1"):
+        batches(open_images(pictures(), 1), NOISE, batch=4, patch=16, seed=0, augmentation=Augment(saturation=2))
+
+
+def test_what_would_change_the_noise_that_images_bring_is_refused():
     images = open_images((pictures(), [picture // 2 for picture in pictures()]), 3)
-    with pytest.raises(UsageError, match="contrast=2 would change the noise"):
-        batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(contrast=2))
-    with pytest.raises(UsageError, match="frame=2 would change the noise"):
-        batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(frame=2))
+    for name in ("contrast", "saturation", "frame"):
+        with pytest.raises(UsageError, match=f"{name}=2 would change the noise"):
+            batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(**{name: 2}))
 
 
 def test_augmentation_is_bounded():
-    for wrong in ({"rescale": 5}, {"brightness": -0.1}, {"contrast": 0.5}, {"contrast": 101}):
-        with pytest.raises(UsageError, match="expected rescale in 1 to 4"):
-            Augment(**wrong)
+    for name, wrong in {"rescale": 5, "brightness": -0.1, "contrast": 0.5, "saturation": 11}.items():
+        with pytest.raises(UsageError, match=f"^{name}={wrong}; expected [01] to [0-9.]+ .[01] is none"):
+            Augment(**{name: wrong})
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -19,6 +19,9 @@ from zoo.training.corrupt import MCU, LayerNoise, corrupt
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
 
+# The least, the most, and what is none.
+BOUNDS = {"rescale": (1, 4, 1), "brightness": (0, 0.5, 0), "contrast": (1, 100, 1), "saturation": (1, 10, 1)}
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -31,6 +34,10 @@ class Augment:
     # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
     # is black on white in places, and photographs seldom are.
     contrast: float = 1
+    # For a quarter of the patches, up to this factor about their gray, with the channels in any order: texture of one
+    # strong colour, as red cloth has, is rare in photographs, and looks like a sensor's noise, which each channel has
+    # for itself.
+    saturation: float = 1
     # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as
     # films and scans have them: pixels at an end that are lost look much the same.
     frame: int = 0
@@ -40,11 +47,9 @@ class Augment:
     trim: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.rescale <= 4 or not 0 <= self.brightness <= 0.5 or not 1 <= self.contrast <= 100:
-            raise UsageError(
-                f"rescale={self.rescale!r}, brightness={self.brightness!r}, contrast={self.contrast!r}; expected "
-                "rescale in 1 to 4 (1 is none), brightness in 0 to 0.5 and contrast in 1 to 100 (1 is none)"
-            )
+        for name, (low, high, none) in BOUNDS.items():
+            if not low <= (value := getattr(self, name)) <= high:
+                raise UsageError(f"{name}={value!r}; expected {low} to {high} ({none} is none)")
         for name, value in {"trim": self.trim, "frame": self.frame}.items():
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
                 raise UsageError(f"{name}={value!r}; expected a whole number of rows and columns, 0 for none")
@@ -104,7 +109,9 @@ def batches(
             f"rescale={augmentation.rescale!r} of noisy images, whose neighbouring pixels would share their noise; "
             "expected 1"
         )
-    for name, none in {"contrast": 1, "frame": 0}.items():
+    if augmentation.saturation > 1 and images.channels == 1:
+        raise UsageError(f"saturation={augmentation.saturation!r} of gray images; expected 1, or images in colour")
+    for name, none in {"contrast": 1, "saturation": 1, "frame": 0}.items():
         if (value := getattr(augmentation, name)) != none and (images.paired or self_supervised):
             raise UsageError(
                 f"{name}={value!r} would change the noise too that the images bring; expected {none}, or clean images"
@@ -169,8 +176,8 @@ def batches(
 
 
 def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
-    """Flips, transposition, brightness, contrast and a frame, drawn once per call; patches float32 (n, p, p, c) in
-    [0, 1].
+    """Flips, transposition, brightness, contrast, saturation and a frame, drawn once per call; patches float32
+    (n, p, p, c) in [0, 1].
     """
     coin = tf.random.stateless_uniform((6,), seed)
     if augmentation.flip:
@@ -184,9 +191,21 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         factor = tf.where(coin[4] < 0.25, tf.pow(float(augmentation.contrast), coin[5]), 1.0)
         mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
         patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
+    if augmentation.saturation > 1:
+        patches = _saturated(patches, augmentation.saturation, seed + 2)
     if augmentation.frame:
         patches = _framed(patches, augmentation.frame, seed + 1)
     return patches
+
+
+def _saturated(patches: Any, most: float, seed: Any) -> Any:
+    """A quarter of the patches with their channels in any order, up to ``most`` times as far from gray."""
+    chance = tf.random.stateless_uniform((2,), seed)
+    order = tf.argsort(tf.random.stateless_uniform((patches.shape[-1],), seed + 1))
+    others = tf.gather(patches, order, axis=-1)
+    gray = tf.reduce_mean(others, -1, keepdims=True)
+    strong = tf.clip_by_value(gray + tf.pow(float(most), chance[1]) * (others - gray), 0, 1)
+    return tf.where(chance[0] < 0.25, strong, patches)
 
 
 def _framed(patches: Any, most: int, seed: Any) -> Any:
