@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def to_litert(model: keras.Model, path: str | os.PathLike[str], *, metadata: Map
     Inputs and outputs as of :func:`export.to_onnx`; every size works after ``resize_tensor_input``. Arguments, results
     and errors as of :func:`export.to_saved_model`.
     """
-    content, facts = _converted(model, int8=False), Facts.of(model, metadata)
+    (content,), facts = _converted(model, int8=[False]), Facts.of(model, metadata)
     guide = page(facts, "LiteRT", ("Python (ai-edge-litert)", "python", python_litert(facts, Path(path).name)))
     return deliver_file(
         model,
@@ -69,8 +69,8 @@ def to_litert_int8(
     check_file(path, ENDING)
     noise = noise_from_name(noise) if isinstance(noise, str) else noise
     photographs = Photographs(calibration, model.inputs[0].shape[-1], noise)
-    content, facts = _converted(model, int8=True), Facts.of(model, metadata)
-    losses = photographs.losses(_denoise(_converted(model, int8=False), facts), _denoise(content, facts))
+    (whole, content), facts = _converted(model, int8=[False, True]), Facts.of(model, metadata)
+    losses = photographs.losses(_denoise(whole, facts), _denoise(content, facts))
     if limit is not None and not worst(losses) <= limit:
         raise ParityError(f"with 8 bits {worst(losses):.2f} dB are lost; expected at most {limit:g}: accept more")
     guide = page(facts, "LiteRT, 8 bits", ("Python (ai-edge-litert)", "python", python_litert(facts, Path(path).name)))
@@ -85,7 +85,8 @@ def to_litert_int8(
     )
 
 
-def _converted(model: keras.Model, *, int8: bool) -> bytes:
+def _converted(model: keras.Model, *, int8: Sequence[bool]) -> list[bytes]:
+    """The contents of a file for each of ``int8``."""
     try:
         import keras
         import tensorflow as tf
@@ -93,20 +94,23 @@ def _converted(model: keras.Model, *, int8: bool) -> bytes:
         raise MissingExtraError("exporting to LiteRT", "export") from error
     if (backend := keras.backend.backend()) != "tensorflow":
         raise UsageError(f"LiteRT is written by TensorFlow, and Keras runs on {backend}; set KERAS_BACKEND=tensorflow")
+    found = []
     with tempfile.TemporaryDirectory() as folder:
-        write_saved_model(model, Path(folder) / "saved")
-        converter = tf.lite.TFLiteConverter.from_saved_model(
-            str(Path(folder) / "saved"), signature_keys=["serving_default"]
-        )
-        if int8:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        try:
-            return converter.convert()
-        except Exception as error:  # TensorFlow's own have a text of a hundred lines
-            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise UsageError(
-                f"LiteRT cannot hold model {model.name!r} ({reason.strip()}); try another format"
-            ) from error
+        write_saved_model(model, Path(folder) / "saved", serving=False)
+        for eight_bits in int8:
+            converter = tf.lite.TFLiteConverter.from_saved_model(
+                str(Path(folder) / "saved"), signature_keys=["serving_default"]
+            )
+            if eight_bits:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            try:
+                found.append(converter.convert())
+            except Exception as error:  # TensorFlow's own have a text of a hundred lines
+                reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                raise UsageError(
+                    f"LiteRT cannot hold model {model.name!r} ({reason.strip()}); try another format"
+                ) from error
+    return found
 
 
 def _write(place: Path, content: bytes) -> None:

@@ -81,8 +81,8 @@ def to_saved_model(
     return deliver_folder(model, path, write, guide=guide, facts={"format": "saved-model"})
 
 
-def write_saved_model(model: keras.Model, folder: Path) -> None:
-    """The SavedModel alone."""
+def write_saved_model(model: keras.Model, folder: Path, *, serving: bool = True) -> None:
+    """The SavedModel alone; without ``serving`` only its default signature, which is all that other formats need."""
     import keras
     import tensorflow as tf
 
@@ -113,9 +113,10 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
         archive.track(traced)
         # The first endpoint is the signature "serving_default", too.
         archive.add_endpoint("denoise", denoise, input_signature=images(tf.float32))
-        archive.add_endpoint("uint8", eight_bits, input_signature=images(tf.uint8))
-        bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
-        archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
+        if serving:
+            archive.add_endpoint("uint8", eight_bits, input_signature=images(tf.uint8))
+            bytes_spec = tf.TensorSpec((None,), tf.string, "image_bytes")
+            archive.add_endpoint("encoded", encoded, input_signature=[bytes_spec, *sigmas])
         archive.write_out(str(folder), verbose=False)
 
 

@@ -82,6 +82,7 @@ def run_line(line: str) -> None:
 
 def test_every_block_runs(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("zoo.finetuning.range_test.RATE_STEPS", 1)
+    monkeypatch.setattr("zoo.finetuning.range_test.RATES", (3e-4,))
     assert {language for language, _ in BLOCKS} == {"python", "sh"}
     names: dict[str, object] = {}
     for language, block in BLOCKS:

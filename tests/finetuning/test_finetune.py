@@ -173,6 +173,7 @@ def test_a_steplength_is_found(
     parent: Path, pictures: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zoo.finetuning.range_test.RATES", (1e-9, 1e-3, 10.0))
+    monkeypatch.setattr("zoo.finetuning.range_test.RATE_STEPS", 10)
     said: list[str] = []
     pairs = (pictures["noisy"], pictures["clean"])
     tune(parent, tmp_path / "mine", pairs=pairs, learning_rate=None, steps=20, say=said.append)
@@ -183,28 +184,25 @@ def test_a_steplength_is_found(
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(
-    parent: Path, pictures: dict[str, Path], tmp_path: Path
+    parent: Path, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-m", "zoo.cli", "finetune", str(parent)]
-    command += ["--pairs", str(pictures["noisy"]), str(pictures["clean"])]
-    command += ["--patch", "32"]
-    budget = ["--steps", "200", "--learning-rate", "0.001"]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    subprocess.run([*command, *budget, "-o", str(tmp_path / "whole")], check=True, **quiet)
-    run = tmp_path / "stopped.training" / "run" / "run.json"
-    process = subprocess.Popen([*command, *budget, "-o", str(tmp_path / "stopped")], **quiet)
-    while not run.is_file() and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "stopped").exists()
-    again = subprocess.run([*command, "-o", str(tmp_path / "stopped")], **quiet)
-    assert again.returncode == 2 and "--resume" in again.stderr
+    arguments = ["finetune", str(parent), "--pairs", str(pictures["noisy"]), str(pictures["clean"]), "--patch", "32"]
+    budget = ["--steps", "60", "--learning-rate", "0.001"]
+    assert main([*arguments, *budget, "-o", str(tmp_path / "whole")]) == 0
+    run, stopped = tmp_path / "stopped.training" / "run" / "run.json", ["-o", str(tmp_path / "stopped")]
+    command = [sys.executable, "-m", "zoo.cli", *arguments, *budget, *stopped]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not run.is_file() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert run.is_file() and not (tmp_path / "stopped").exists()
+    capsys.readouterr()
+    assert main([*arguments, *stopped]) == 2 and "--resume" in capsys.readouterr().err
     for option, value, what in (("--batch", "4", "batch"), ("--learning-rate", "1e-5", "learning_rate")):
-        other = subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume", option, value], **quiet)
-        assert other.returncode == 2 and f"has another {what}" in other.stderr
+        assert main([*arguments, *stopped, "--resume", option, value]) == 2
+        assert f"has another {what}" in capsys.readouterr().err
     # Steps and steplength are those that it began with.
-    subprocess.run([*command, "-o", str(tmp_path / "stopped"), "--resume"], check=True, **quiet)
+    assert main([*arguments, *stopped, "--resume"]) == 0
     a, b = (zoo.load_keras(tmp_path / name).get_weights() for name in ("whole", "stopped"))
     for x, y in zip(a, b, strict=True):
         np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)

@@ -27,6 +27,8 @@ class Guide(keras.callbacks.Callback):
     # Steps between two looks at the schedule, after the warm-up, in which each step has its own steplength. Under JAX a
     # look costs about as much as a small step.
     LOOK = 10
+    # Seconds between two pictures of the curves, at least, but for the last: one takes as long as many small steps.
+    DRAWN = 10
 
     def __init__(
         self,
@@ -113,6 +115,8 @@ class Guide(keras.callbacks.Callback):
             if self._is_stale():
                 run.ended = self.model.stop_training = True
             run.checkpoint(self.model)
+            if run.spent or time.monotonic() - run.drawn > self.DRAWN:
+                run.draw()
         psnr = "" if run.history.best_psnr is None else f", best validation {run.history.best_psnr:.2f} dB"
         self.bar.update(
             self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
@@ -122,16 +126,17 @@ class Guide(keras.callbacks.Callback):
         """Write down where an interrupted run has come to."""
         if self.run.folder is None or self.run.step == self.run.kept:
             return
-        if keras.backend.backend() != "jax":
+        jax = keras.backend.backend() == "jax"
+        with contextlib.suppress(*[RuntimeError] * jax):  # within a step, it has given the weights away: the last stay
+            if jax:
+                self.model.jax_state_sync()
             self.run.checkpoint(self.model)
-            return
-        with contextlib.suppress(RuntimeError):  # within a step, JAX has given the weights away: the last ones stay
-            self.model.jax_state_sync()
-            self.run.checkpoint(self.model)
+        self.run.draw()
 
     def _expect_finite(self, what: str, value: float) -> None:
         run = self.run
         if not math.isfinite(value):
+            run.draw()
             best = run.folder is not None and (run.folder / "best.weights.h5").is_file()
             kept = f"the last good weights are in {str(run.folder)!r}" if best else "nothing was kept"
             raise DivergenceError(

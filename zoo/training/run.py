@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ class Run:
         self.best_weights: list[Any] | None = None
         self.best_loss = float("inf")
         self.kept = 0  # the step of the last checkpoint
+        self.drawn = -math.inf  # when the curves were, by the monotonic clock, in seconds
         self.ended = False  # before the budget was used up, for good
         if resume and (self.folder is None or not (self.folder / "run.json").is_file()):
             raise InputError(f"no run to resume in {str(out)!r}; expected the folder of an earlier run, with run.json")
@@ -138,8 +140,6 @@ class Run:
             return
         self._expect_room([*model.variables, *model.optimizer.variables])
         write_csv(self.folder / "curve.csv", self.history.rows)
-        if self.history.rows:
-            write_png(self.folder / "curve.png", self.history.rows, self.history.noisy_psnr)
         last = f"last-{self.step}.weights.h5"
         model.save_weights(self.folder / last, overwrite=True)
         state = {
@@ -161,6 +161,12 @@ class Run:
         for old in self.folder.glob("last-*.weights.h5"):
             if old.name != last:
                 old.unlink()
+
+    def draw(self) -> None:
+        """Draw the curves as they are now."""
+        if self.folder is not None and self.writes and self.history.rows:
+            write_png(self.folder / "curve.png", self.history.rows, self.history.noisy_psnr)
+            self.drawn = time.monotonic()
 
     def _expect_room(self, variables: Sequence[Any]) -> None:
         """Refuse to write what the disk has no room for: HDF5 would end the whole process."""
