@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,15 +15,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium without a window."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not program or not driver:
         pytest.skip("no Chromium and ChromeDriver here")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = program
     for argument in ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
                      "disable-component-update", "disable-sync", "force-device-scale-factor=1", "window-size=900,700",
                      "force-color-profile=srgb", f"user-data-dir={tmp_path_factory.mktemp('profile')}"):  # fmt: skip
@@ -30,3 +31,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Any:
+    """Chromium, which has said nothing yet: a page of another test may have had errors to show."""
+    chromium.get_log("browser")
+    return chromium
