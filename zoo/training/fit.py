@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from typing import Any
@@ -162,6 +163,9 @@ def fit(
     run.history.noisy_psnr = float(before.result())
     if run.spent:
         return run.end(model)
+    # What earlier runs of this process left, graphs and pipelines: freed while TensorFlow traces this one, when Python
+    # may choose to, it stood still for up to a minute in one of ten short runs, and in none of fifty with this.
+    gc.collect()
     data = batches(
         images,
         noise,
