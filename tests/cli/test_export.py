@@ -51,8 +51,12 @@ def test_a_keras_file_becomes_a_saved_model(zoo, model, file, tmp_path):
     np.testing.assert_allclose(out, model(IMAGE).numpy(), atol=1e-5)
 
 
-# Of all entries, the tests of what ships compare both runtimes.
-@pytest.mark.parametrize("name", ["shallow-gaussian-gray", "resnet-gaussian-color-aware", "resnet-saltpepper-gray"])
+FEW = {"shallow-gaussian-gray", "resnet-gaussian-color-aware", "resnet-saltpepper-gray"}  # of each kind of input
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in FEW else pytest.mark.slow) for n in library.list_pretrained()]
+)
 def test_a_shipped_entry_becomes_onnx(name, zoo, tmp_path):
     assert zoo("export", name, "--to", "onnx", "-o", tmp_path / "out.onnx").status == 0
     assert (tmp_path / "out.onnx").stat().st_size > 1000

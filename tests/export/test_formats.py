@@ -146,7 +146,7 @@ def enlarging_file(
     return path
 
 
-@pytest.mark.parametrize("kind", ["onnx", "saved-model", "litert"])  # OpenVINO's is made of the first
+@pytest.mark.parametrize("kind", ["onnx", "saved-model", "litert", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_what_enlarges_and_names_of_all_kinds(enlarging_file: Path, tmp_path: Path, kind: str) -> None:
     path = tmp_path / {"onnx": "m.onnx", "litert": "m.tflite"}.get(kind, "m")
     assert main(["export", str(enlarging_file), "--to", kind, "-o", str(path)]) == 0

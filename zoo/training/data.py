@@ -192,7 +192,7 @@ def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
         mean = tf.reduce_mean(patches, (1, 2, 3), keepdims=True)
         patches = tf.where(factor > 1, tf.clip_by_value(mean + factor * (patches - mean), 0, 1), patches)
     if augmentation.saturation > 1:
-        patches = _saturated(patches, augmentation.saturation, seed + 2)
+        patches = _saturated(patches, augmentation.saturation, seed + 3)  # the frame has two
     if augmentation.frame:
         patches = _framed(patches, augmentation.frame, seed + 1)
     return patches
