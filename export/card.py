@@ -18,6 +18,7 @@ KINDS = {
     "blocks": "knocked-out blocks",
     "camera": "a sensor's photon and read noise",
     "bayer": "a sensor's photon and read noise behind a Bayer mosaic",
+    "raw": "a sensor's noise in pictures that a camera developed",
     "jpeg": "JPEG compression",
     "bits": "rounding, and cutting at black and white",
 }

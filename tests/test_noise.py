@@ -183,6 +183,70 @@ def test_bayer_noise_needs_colour():
     assert zoo.Bayer(5, 5).sample(np.zeros((1, 1, 3), np.float32), np.random.default_rng(0)).shape == (1, 1, 3)
 
 
+SAMPLERS = {
+    "numpy": lambda noise, clean: np.stack(
+        [noise.sample(c, rng) for rng in [np.random.default_rng(0)] for c in np.asarray(clean)]
+    ),
+    "tensorflow": lambda noise, clean: corrupt(noise, tf.constant(clean), tf.constant([0, 1], tf.int64))[0].numpy(),
+}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("value", [0.02, 0.15, 0.5, 0.9])
+def test_raw_noise_is_that_of_the_sensor_developed(sampler, value, monkeypatch):
+    """By theory: weak noise goes through white balance, matrix and sRGB's curve as through their derivatives."""
+    monkeypatch.setattr(zoo.Raw, "gains", (2.0, 2.0))
+    monkeypatch.setattr(zoo.Raw, "taken", 0.0)
+    shot, read = 1 / 255, 0.1 / 255
+    noise, clean = zoo.Raw(1, 0.1), np.full((24, 64, 64, 3), value, np.float32)
+    deviation = (SAMPLERS[sampler](noise, clean) - clean).std(axis=(0, 1, 2))
+    light = value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+    slope = 12.92 if value <= 0.04045 else 1.055 / 2.4 * light ** (1 / 2.4 - 1)
+    gains = np.array([2, 1, 2])
+    sensed = np.sqrt(shot**2 * light / gains + read**2) * np.sqrt([0.5625, 0.625, 0.5625])
+    np.testing.assert_allclose(deviation, slope * gains * sensed, rtol=0.05)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_raw_noise_is_coloured_by_a_balance_and_a_matrix_of_each_image(sampler):
+    clean = np.full((96, 32, 32, 3), 0.5, np.float32)
+    noise = (SAMPLERS[sampler](zoo.Raw(4, 0.2), clean) - clean).reshape(96, -1, 3)
+    deviation = noise.std(axis=1)
+    # Gains of 1.2 to 2.5, times the diagonal of a matrix of 1 to 2.2.
+    assert np.ptp(deviation[:, 0] / deviation[:, 1]) > 0.5 and np.ptp(deviation[:, 2] / deviation[:, 1]) > 0.5
+    between = np.mean([np.corrcoef(n.T)[np.triu_indices(3, 1)] for n in noise], axis=0)
+    assert (between < -0.1).all()  # what is taken from one is missing from another
+    # A gray picture stays gray in the mean: white balance and matrix are those of the picture itself.
+    assert np.abs(noise.mean(axis=(0, 1))).max() < 0.002
+
+
+def test_raw_noise_is_alike_in_both_samplers():
+    from skimage import data
+
+    patch = data.astronaut()[:64, 200:264].astype(np.float32) / 255
+    ours, theirs = (SAMPLERS[s](zoo.Raw((0, 20), (0, 1.5)), np.stack([patch] * 160)) - patch for s in SAMPLERS)
+    for channel in range(3):
+        np.testing.assert_allclose(quantiles(ours[..., channel]), quantiles(theirs[..., channel]), atol=0.008)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_raw_noise_takes_nothing_from_the_picture_and_ends_at_black_and_white(sampler):
+    from skimage import data
+
+    clean = data.astronaut()[None, :64, :64].astype(np.float32) / 255
+    np.testing.assert_allclose(SAMPLERS[sampler](zoo.Raw(0, 0), clean), clean, atol=1e-6)
+    noisy = SAMPLERS[sampler](zoo.Raw(60, 10), clean)
+    assert -1e-6 < noisy.min() < 1e-6 and abs(noisy.max() - 1) < 1e-6
+    assert np.isfinite(noisy).all()
+
+
+def test_raw_noise_needs_colour():
+    with pytest.raises(UsageError, match="raw:5,5 on an image of 1 channels; expected a colour image"):
+        zoo.Raw(5, 5).sample(np.zeros((8, 8, 1), np.float32), np.random.default_rng(0))
+    with pytest.raises(UsageError, match="raw:5,5 on images of 1 channels; expected colour images"):
+        corrupt(zoo.Raw(5, 5), tf.zeros((1, 8, 8, 1)), tf.constant([0, 1], tf.int64))
+
+
 def test_the_level_that_training_hands_on_is_the_level_drawn():
     noisy, sigma = corrupt(zoo.Gaussian((0, 55)), tf.zeros((16, 64, 64, 1)), tf.constant([0, 1], tf.int64))
     np.testing.assert_allclose(noisy.numpy().std(axis=(1, 2, 3)), sigma.numpy()[:, 0], rtol=0.05)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Mixture,
         Noise,
         Poisson,
+        Raw,
         SaltPepper,
         Sometimes,
         noise_from_name,
@@ -51,7 +52,7 @@ _PUBLIC = {
     "Denoiser": ("zoo.inference.denoiser", "Denoiser"),
     **{
         kind: ("zoo.noise", kind)
-        for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Bayer", "Jpeg", "Bits")
+        for kind in ("Noise", "Gaussian", "Poisson", "SaltPepper", "Blocks", "Camera", "Bayer", "Raw", "Jpeg", "Bits")
     },
     "Mixture": ("zoo.noise", "Mixture"),
     "Sometimes": ("zoo.noise", "Sometimes"),
@@ -78,6 +79,7 @@ __all__ = [
     "Mixture",
     "Noise",
     "Poisson",
+    "Raw",
     "Pretrained",
     "SaltPepper",
     "Schedule",

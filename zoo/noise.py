@@ -199,8 +199,7 @@ class Bayer(Camera):
     )
 
     def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if image.shape[-1] != 3:
-            raise UsageError(f"{self.name} on an image of {image.shape[-1]} channels; expected a colour image")
+        self._need_colour(image)
         height, width = image.shape[:2]
         noise = super().apply(image, rng) - image
         seen = noise * bayer_masks(height, width, *rng.integers(2, size=2))
@@ -212,6 +211,10 @@ class Bayer(Camera):
             spread += weights * seen[i : i + height, j : j + width]
         return image + spread
 
+    def _need_colour(self, image: np.ndarray) -> None:
+        if image.shape[-1] != 3:
+            raise UsageError(f"{self.name} on an image of {image.shape[-1]} channels; expected a colour image")
+
 
 def bayer_masks(height: int, width: int, top: int, left: int) -> np.ndarray:
     """Which pixels of a mosaic see red, green and blue: bool (height, width, 3). Red is at (top, left) and every other
@@ -219,6 +222,47 @@ def bayer_masks(height: int, width: int, top: int, left: int) -> np.ndarray:
     row = (np.arange(height) - top)[:, np.newaxis] % 2 == 0
     column = (np.arange(width) - left) % 2 == 0
     return np.stack([row & column, row != column, ~row & ~column], axis=-1)
+
+
+@dataclass(frozen=True)
+class Raw(Bayer):
+    """The noise of a sensor in a picture that a camera developed: in linear light and behind a Bayer mosaic, then white
+    balance, colour matrix and the curve of sRGB (Brooks et al. 2019, "Unprocessing images for learned raw denoising",
+    section 3, without its tone mapping). It is strongest in the dark, and coloured: red and blue are amplified, and the
+    matrix takes from each colour what the others have. Colour images in sRGB only.
+
+    ``shot`` and ``read`` are those of the sensor as for ``camera``, but in linear light: ``raw:10,0.5``. Each image
+    draws its white balance (red and blue times 1.2 to 2.5) and its matrix (rows whose sum is one, up to 0.6 taken from
+    each colour for each of the others). The result is cut at black and white, as a camera's picture is.
+    """
+
+    kind = "raw"
+    gains: ClassVar[tuple[float, float]] = (1.2, 2.5)
+    taken: ClassVar[float] = 0.6
+
+    def apply(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        self._need_colour(image)
+        gains = np.ones(3, np.float32)
+        gains[::2] = rng.uniform(*self.gains, size=2)
+        matrix = -rng.uniform(0, self.taken, size=(3, 3)).astype(np.float32)
+        np.fill_diagonal(matrix, 0)
+        np.fill_diagonal(matrix, 1 - matrix.sum(axis=1))
+        light = linear_from_srgb(image)
+        raw = light @ np.linalg.inv(matrix).T / gains
+        developed = light + (super().apply(raw, rng) - raw) * gains @ matrix.T
+        # The picture itself loses nothing, not even what float32 rounds on the way.
+        return image + srgb_from_linear(np.clip(developed, 0, 1)) - srgb_from_linear(light)
+
+
+def linear_from_srgb(image: np.ndarray) -> np.ndarray:
+    """Linear light of an image in sRGB (IEC 61966-2-1), both in [0, 1]."""
+    image = np.clip(image, 0, 1)
+    return np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** np.float32(2.4))
+
+
+def srgb_from_linear(light: np.ndarray) -> np.ndarray:
+    """An image in sRGB of linear light, both in [0, 1]."""
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055)
 
 
 MOST_OF_JPEG = 65500  # pixels of a side
@@ -318,7 +362,9 @@ class Sometimes(Noise):
         return self.draw(rng).apply(image, rng)
 
 
-KINDS: dict[str, type[Noise]] = {c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Bayer, Jpeg, Bits)}
+KINDS: dict[str, type[Noise]] = {
+    c.kind: c for c in (Gaussian, Poisson, SaltPepper, Blocks, Camera, Bayer, Raw, Jpeg, Bits)
+}
 LEVEL = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 

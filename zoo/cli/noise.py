@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from zoo.noise import Noise
 
 EXAMPLES = (
-    "gaussian:25, poisson:30, saltpepper:5, blocks:10, camera:10,3, bayer:10,3, jpeg:50, bits:8, a range that a level "
-    "is drawn from (gaussian:0-55), or several in turn (poisson:30+jpeg:60), with ? behind what every second image "
-    "goes without"
+    "gaussian:25, poisson:30, saltpepper:5, blocks:10, camera:10,3, bayer:10,3, raw:10,0.5, jpeg:50, bits:8, a range "
+    "that a level is drawn from (gaussian:0-55), or several in turn (poisson:30+jpeg:60), with ? behind what every "
+    "second image goes without"
 )
 
 

@@ -25,6 +25,7 @@ from zoo.noise import (
     Mixture,
     Noise,
     Poisson,
+    Raw,
     SaltPepper,
     Sometimes,
     ends,
@@ -102,6 +103,11 @@ def none(clean: Any) -> Any:
     return tf.zeros((tf.shape(clean)[0], 1))
 
 
+def need_colour(noise: Noise, clean: Any) -> None:
+    if clean.shape[-1] != 3:
+        raise UsageError(f"{noise.name} on images of {clean.shape[-1]} channels; expected colour images")
+
+
 @corrupt.register
 def _(noise: LayerNoise, clean: Any, seed: Any) -> tuple[Any, Any]:
     return noise.layer(clean, training=True), none(clean)
@@ -159,8 +165,7 @@ def _(noise: Camera, clean: Any, seed: Any) -> tuple[Any, Any]:
 
 @corrupt.register
 def _(noise: Bayer, clean: Any, seed: Any) -> tuple[Any, Any]:
-    if clean.shape[-1] != 3:
-        raise UsageError(f"{noise.name} on images of {clean.shape[-1]} channels; expected colour images")
+    need_colour(noise, clean)
     draw, place = split(seed, 2)
     noisy, _ = corrupt.dispatch(Camera)(noise, clean, draw)
     count, height, width, _ = tf.unstack(tf.shape(clean))
@@ -176,6 +181,29 @@ def _(noise: Bayer, clean: Any, seed: Any) -> tuple[Any, Any]:
     red_blue, green = noise.kernels
     kernel = np.stack([red_blue, green, red_blue], axis=-1)[..., np.newaxis]
     return clean + tf.nn.depthwise_conv2d(seen, kernel, (1, 1, 1, 1), "VALID"), none(clean)
+
+
+@corrupt.register
+def _(noise: Raw, clean: Any, seed: Any) -> tuple[Any, Any]:
+    need_colour(noise, clean)
+    draw, balance, mixture = split(seed, 3)
+    count: Any = tf.shape(clean)[0]
+    red_blue = tf.random.stateless_uniform((count, 2), balance, *noise.gains)
+    gains = tf.stack([red_blue[:, 0], tf.ones(count), red_blue[:, 1]], axis=-1)[:, tf.newaxis, tf.newaxis]
+    taken = tf.random.stateless_uniform((count, 3, 3), mixture, 0, noise.taken) * (1 - tf.eye(3))
+    matrix = tf.linalg.diag(1 + tf.reduce_sum(taken, axis=-1)) - taken
+    shown = tf.clip_by_value(clean, 0, 1)
+    light = tf.where(shown <= 0.04045, shown / 12.92, tf.pow((shown + 0.055) / 1.055, 2.4))
+
+    def times(matrices: Any, pixels: Any) -> Any:
+        return tf.einsum("ndc,nhwc->nhwd", matrices, pixels)
+
+    def srgb(light: Any) -> Any:
+        return tf.where(light <= 0.0031308, light * 12.92, 1.055 * tf.pow(light, 1 / 2.4) - 0.055)
+
+    raw = times(tf.linalg.inv(matrix), light) / gains
+    developed = light + times(matrix, (corrupt.dispatch(Bayer)(noise, raw, draw)[0] - raw) * gains)
+    return clean + srgb(tf.clip_by_value(developed, 0, 1)) - srgb(light), none(clean)
 
 
 @corrupt.register
