@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,6 +100,19 @@ def test_auto_is_the_estimated_level(toy: Toy) -> None:
 def noisy_ramp(sigma: float) -> np.ndarray:
     ramp = np.add.outer(np.linspace(0.2, 0.7, 100), np.linspace(0, 0.2, 100))
     return (ramp + np.random.default_rng(0).normal(0, sigma / 255, ramp.shape)).astype(np.float32)
+
+
+def test_sigma_on_the_scale_of_the_image_is_warned_of(toy: Toy) -> None:
+    denoise = Denoiser(toy(takes_sigma=True), threads=1)
+    image = np.zeros((4, 4), np.uint8)
+    with pytest.warns(
+        UserWarning, match=r"sigma=0.1 is hardly any noise on the 0–255 scale; .* pass sigma=25.5"
+    ) as told:
+        denoise(image, sigma=0.1)
+    assert told[0].filename == __file__
+    with warnings.catch_warnings(action="error"):
+        denoise(image, sigma=0)
+        denoise(image, sigma=1)
 
 
 def test_sigma_is_refused_where_none_is_taken(toy: Toy) -> None:

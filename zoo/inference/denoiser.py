@@ -7,6 +7,7 @@ import numbers
 import os
 import queue
 import threading
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, cast
@@ -202,7 +203,8 @@ class Denoiser:
 
 
 def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> float | Literal["auto"] | None:
-    """A noise level as a number, "auto", or None, once it is sure that the entry takes it. Raises UsageError."""
+    """A noise level as a number, "auto", or None, once it is sure that the entry takes it. Raises UsageError; warns of
+    one that looks to be on another scale."""
     name = entry.name
     if not entry.takes_sigma:
         if sigma is not None:
@@ -215,7 +217,14 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
         return "auto"
     if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
         raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'")
-    return float(sigma)
+    level = float(sigma)
+    if 0 < level < 1:  # legal, and seldom meant: other libraries take it on the image's scale
+        warnings.warn(
+            f"sigma={level:g} is hardly any noise on the 0–255 scale; for a deviation of {level:g} on the [0, 1] scale "
+            f"pass sigma={255 * level:.3g}",
+            stacklevel=3,
+        )
+    return level
 
 
 def taking_sigma(*channels: int) -> str:
