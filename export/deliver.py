@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from export.parity import TOLERANCE, Parity, check_parity
 from zoo.atomic import check_parent, file_beside, folder_beside, sweep
 from zoo.errors import UsageError
-from zoo.pretrained import ENTRY_FILE
+from zoo.pretrained import ENTRY_FILE, sha256
 
 if TYPE_CHECKING:
     import keras
@@ -51,13 +51,23 @@ def check_file(path: str | os.PathLike[str], ending: str) -> None:
 
 
 def foreign(folder: Path) -> list[str]:
-    """What no export has put into a folder, such as versions of the model that were trained by others."""
-    there = {file.relative_to(folder) for file in folder.rglob("*")}
+    """What no export has put into a folder, such as versions of the model that were trained by others, and what was
+    edited since, such as a server's configuration."""
     try:
-        ours = set(json.loads((folder / REPORT).read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):  # no report
-        ours = set()
-    return [file.as_posix() for file in there if file.as_posix() not in ours and not NOBODYS & set(file.parts)]
+        ours = {
+            Path(name): digest for name, digest in json.loads((folder / REPORT).read_text("utf-8"))["files"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no report
+        ours = {}
+    there = {file.relative_to(folder): file for file in folder.rglob("*")}
+    added = [name.as_posix() for name in there if name not in ours and not NOBODYS & set(name.parts)]
+    edited = [f"{n.as_posix()} (edited)" for n in there if ours.get(n) and _digest(there[n]) != ours[n]]
+    return added + edited
+
+
+def _digest(file: Path) -> str | None:
+    """By which a change is seen; None of folders, and of the report that holds them."""
+    return sha256(file) if file.is_file() and file.name != REPORT else None
 
 
 def deliver_file(
@@ -117,13 +127,14 @@ def deliver_folder(
     facts: Mapping[str, Any] | None = None,
 ) -> Parity:
     """Make a folder, as :func:`deliver_file` makes a file; an empty folder is replaced, and an earlier export
-    to which nothing was added."""
+    to which nothing was added and in which nothing was edited."""
     sweep(Path(os.path.realpath(path)).parent)
     with folder_beside(path, foreign=foreign) as folder:
         write(folder)
         parity = check_parity(model, folder, tolerance=tolerance)
         (folder / GUIDE).write_text(guide, encoding="utf-8", errors="replace")
-        files = sorted({REPORT, *(file.relative_to(folder).as_posix() for file in folder.rglob("*"))})
+        (folder / REPORT).touch()
+        files = {file.relative_to(folder).as_posix(): _digest(file) for file in sorted(folder.rglob("*"))}
         (folder / REPORT).write_text(_report(parity, {**(facts or {}), "files": files}), encoding="utf-8")
     return parity
 

@@ -246,6 +246,11 @@ def test_triton_understands_the_repository(small: Small, tmp_path: Path) -> None
     with pytest.raises(UsageError, match="holds mine, which would be lost"):
         export.to_triton(model, tmp_path / "models", metadata={"name": "another"})
     assert [place.parent.name for place in (tmp_path / "models").glob("*/config.pbtxt")] == ["mine"]
+    with (folder / "config.pbtxt").open("a") as file:
+        file.write("instance_group [ { count: 2 } ]\n")
+    with pytest.raises(UsageError, match=r"holds mine/config.pbtxt \(edited\), which would be lost"):
+        export.to_triton(model, tmp_path / "models", metadata={"name": "mine"})
+    assert "instance_group" in (folder / "config.pbtxt").read_text()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
