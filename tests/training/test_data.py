@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,6 +197,40 @@ def test_a_frame_is_black_or_white_at_some_sides_of_a_quarter_of_the_patches():
     assert widths == {0, 1, 2, 3}
 
 
+def test_a_quarter_of_the_batches_are_enlarged_noisy_and_clean_alike():
+    """What is a ramp stays one, less steep by the factor; the noise is enlarged with it, and so coarser."""
+    ramp = np.tile(np.linspace(0.2, 0.8, 64, dtype=np.float32), (64, 1))
+    plain = {"batch": 8, "patch": 32, "seed": 0, "augmentation": Augment.none()}
+    larger = plain | {"augmentation": replace(Augment.none(), enlarge=2)}
+    as_drawn, found = (first(batches(open_images([ramp], 1), NOISE, **o), 64) for o in (plain, larger))
+    factors, coarse = [], []
+    for (noisy, clean), (before, shown) in zip(found, as_drawn, strict=True):
+        steps = np.diff(clean[:, 16, 4:-4, 0], axis=1)
+        factors.append((0.6 / 63) / steps.mean())
+        np.testing.assert_allclose(steps, steps.mean(), atol=1e-4)
+        noise = noisy - clean
+        coarse.append((noise[:, :, 1:] * noise[:, :, :-1]).mean() / np.square(noise).mean())
+        if factors[-1] < 1.001:
+            np.testing.assert_array_equal(noisy, before)
+            np.testing.assert_array_equal(clean, shown)
+        else:
+            assert clean.mean() == pytest.approx(shown.mean(), abs=0.02)  # the middle
+    enlarged = np.array(factors) > 1.001
+    assert enlarged.mean() == pytest.approx(0.25, abs=0.15) and 1.7 < max(factors) < 2.1
+    assert np.corrcoef(np.array(factors)[enlarged], np.array(coarse)[enlarged])[0, 1] > 0.8
+
+
+def test_no_more_is_enlarged_than_can_be():
+    pairs = open_images(([picture // 2 for picture in pictures()], pictures()), 3)
+    for images, more in ((pairs, {}), (open_images(pictures(), 3, clean=False), {"self_supervised": True})):
+        augmentation = Augment(rescale=1, brightness=0, enlarge=4)
+        found = first(batches(images, None, batch=2, patch=2, seed=0, augmentation=augmentation, **more), 12)
+        assert all(one.shape == other.shape == (2, 2, 2, 3) for one, other in found)
+    with pytest.raises(UsageError, match="enlarge=2 would change the noise's level, which the network is told"):
+        more = {"augmentation": Augment(enlarge=2), "takes_sigma": True}
+        batches(open_images(pictures(), 3), NOISE, batch=2, patch=8, seed=0, **more)
+
+
 @pytest.mark.parametrize("takes_sigma", [False, True])
 def test_batches_are_trimmed_at_their_end_and_by_nothing_else(takes_sigma):
     images, sizes = open_images(pictures(), 3), set()
@@ -266,7 +301,7 @@ def test_what_would_change_the_noise_that_images_bring_is_refused():
 
 
 def test_augmentation_is_bounded():
-    for name, wrong in {"rescale": 5, "brightness": -0.1, "contrast": 0.5, "saturation": 11}.items():
+    for name, wrong in {"rescale": 5, "brightness": -0.1, "contrast": 0.5, "saturation": 11, "enlarge": 0.9}.items():
         with pytest.raises(UsageError, match=f"^{name}={wrong}; expected [01] to [0-9.]+ .[01] is none"):
             Augment(**{name: wrong})
 

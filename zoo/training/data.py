@@ -20,7 +20,13 @@ from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
 
 # The least, the most, and what is none.
-BOUNDS = {"rescale": (1, 4, 1), "brightness": (0, 0.5, 0), "contrast": (1, 100, 1), "saturation": (1, 10, 1)}
+BOUNDS = {
+    "rescale": (1, 4, 1),
+    "brightness": (0, 0.5, 0),
+    "contrast": (1, 100, 1),
+    "saturation": (1, 10, 1),
+    "enlarge": (1, 4, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,9 @@ class Augment:
     # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as
     # films and scans have them: pixels at an end that are lost look much the same.
     frame: int = 0
+    # For a quarter of the batches, the middle enlarged by up to this factor, noisy and clean alike: pictures that were
+    # enlarged since, whose noise has become coarse. Not for networks that are told its level, which this changes.
+    enlarge: float = 1
     # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
     # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
     # size (XLA, JAX) compiles for all of them.
@@ -116,6 +125,10 @@ def batches(
             raise UsageError(
                 f"{name}={value!r} would change the noise too that the images bring; expected {none}, or clean images"
             )
+    if augmentation.enlarge > 1 and takes_sigma:
+        raise UsageError(
+            f"enlarge={augmentation.enlarge!r} would change the noise's level, which the network is told; expected 1"
+        )
     if augmentation.trim >= (seen := patch // 2 if self_supervised else patch):
         raise UsageError(f"trim={augmentation.trim!r} of patches of {seen} pixels; expected less")
     if (small := images.sizes[chosen].min()) < patch:
@@ -159,9 +172,12 @@ def batches(
             assert noise is not None
             noisy, sigma = corrupt(noise, stacked, key)
             pair = ((noisy, sigma) if takes_sigma else noisy), stacked
-        if not augmentation.trim:
-            return pair
-        return trim(pair, augmentation.trim, tf.stack([tf.cast(seed, tf.int64) + 2, step]))
+        if augmentation.enlarge > 1:
+            noisy, target = enlarge(pair, augmentation.enlarge, tf.stack([tf.cast(seed, tf.int64) + 3, step]))
+            pair = noisy, tf.clip_by_value(target, 0, 1) if noise is not None else target  # cubic splines overshoot
+        if augmentation.trim:
+            pair = trim(pair, augmentation.trim, tf.stack([tf.cast(seed, tf.int64) + 2, step]))
+        return pair
 
     # ``batch`` visits give ``per_visit`` batches of patches from different images.
     group = start // per_visit
@@ -220,6 +236,20 @@ def _framed(patches: Any, most: int, seed: Any) -> Any:
     rows, columns = (rows < top) | (rows >= height - bottom), (columns < left) | (columns >= width - right)
     frame = (rows[:, tf.newaxis] | columns)[..., tf.newaxis]
     return tf.where((chance[4] < 0.25) & frame, tf.where(chance[5] < 0.5, 0.0, 1.0), patches)
+
+
+def enlarge(batch: Any, most: float, seed: Any) -> Any:
+    """The middle of the images (n, h, w, c) in ``batch`` up to ``most`` times as large, for a quarter of the calls."""
+    chance = tf.random.stateless_uniform((2,), seed)
+    factor = tf.pow(float(most), chance[1])
+
+    def enlarged(x: Any) -> Any:
+        size = x.shape[1:3]
+        height, width = (tf.maximum(tf.cast(tf.round(float(side) / factor), tf.int32), 1) for side in size)
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        return tf.ensure_shape(tf.image.resize(x[:, top : top + height, left : left + width], size, "bicubic"), x.shape)
+
+    return tf.cond(chance[0] < 0.25, lambda: tf.nest.map_structure(enlarged, batch), lambda: batch)
 
 
 def trim(batch: Any, most: int, seed: Any) -> Any:
