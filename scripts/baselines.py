@@ -4,10 +4,11 @@
 
 Each method has a few settings, of which it gets the best on cuts of ``val/``, for each noise; then it is measured on
 the benchmarks in ``test/`` (DATA; default: $DENOISE_ZOO_DATA) as the entries are: the same noise, drawn by the same
-seeds. All are told the noise level, the peak, or which pixels are lost, which the entries are not. The networks of
-others in ``peers/`` are measured beside, on Gaussian noise, uncut and in 8 bits. ``--fast`` leaves BM3D aside, which
-takes hours; ``--method`` measures one method or network alone, ``--table`` none. The figures are kept in
-baselines.json, for benchmark.py and for the README's table, which is written anew at the end.
+seeds. All are told the noise level (a camera's: the deviation that it has in that very picture), the peak, or which
+pixels are lost, which the entries are not. The networks of others in ``peers/`` are measured beside, on Gaussian noise,
+uncut and in 8 bits, and blind ones on a camera's. ``--fast`` leaves BM3D aside, which takes hours; ``--method``
+measures one method or network alone, ``--table`` none. The figures are kept in baselines.json, for benchmark.py and for
+the README's table, which is written anew at the end.
 
 BM3D (Dabov et al. 2007; its package is free for non-commercial use only), non-local means (Buades et al. 2005; those of
 scikit-image and of OpenCV), soft thresholds on wavelets (Chang et al. 2000, BayesShrink), total variation (Chambolle
@@ -47,21 +48,28 @@ KEPT = Path(__file__).with_suffix(".json")
 SIDE, CUTS = 192, 8  # of val/, to choose the setting on
 NOISES = ("gaussian:15", "gaussian:25", "gaussian:50", "poisson:4", "poisson:30", "saltpepper:10", "saltpepper:50")
 NOISES += ("blocks:10", "blocks:25", "gaussian:25+bits:8", "gaussian:50+bits:8")
-NOISES += ("poisson:4+bits:8", "poisson:30+bits:8")
+NOISES += ("poisson:4+bits:8", "poisson:30+bits:8", "bayer:20,10+jpeg:85", "raw:10,0.5+jpeg:85")
+CAMERAS = ("bayer", "raw")  # colour only
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A noisy image, float32 (h, w, c), and what a method may know: the noise, drawn, and the clean image's mask."""
+    """A noisy image, float32 (h, w, c), and what a method may know: the noise, drawn, and what it did to the image."""
 
     noisy: np.ndarray
     noise: Noise
     lost: np.ndarray  # bool (h, w)
+    deviation: float  # on the image's scale
+
+    @classmethod
+    def of(cls, clean: np.ndarray, noisy: np.ndarray, noise: Noise) -> Picture:
+        change = noisy - clean
+        return cls(noisy, noise, change.any(axis=-1), float(np.sqrt(np.square(change).mean())))
 
     @property
     def sigma(self) -> float:
-        """Of Gaussian noise, on the image's scale."""
-        return self.noise.deviation() / 255
+        """Of Gaussian noise, and of others as if they were that; on the image's scale."""
+        return self.noise.deviation() / 255 if self.noise.has_level else self.deviation
 
     @property
     def peak(self) -> float:
@@ -134,15 +142,17 @@ def by_inpainting(picture: Picture, _: Any) -> np.ndarray:
 
 
 STRENGTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5)
+OF_WHITE_NOISE: dict[str, tuple[Method, tuple[Any, ...]]] = {
+    "BM3D": (by_bm3d, (None,)),
+    "non-local means (scikit-image)": (by_non_local_means, STRENGTHS),
+    "non-local means (OpenCV)": (by_opencv, STRENGTHS),
+    "wavelets": (by_wavelets, ("db1", "db2", "sym4", "bior4.4")),
+    "total variation": (by_total_variation, STRENGTHS),
+}
 # The noise's kind → method → (it, its settings).
 METHODS: dict[str, dict[str, tuple[Method, tuple[Any, ...]]]] = {
-    "gaussian": {
-        "BM3D": (by_bm3d, (None,)),
-        "non-local means (scikit-image)": (by_non_local_means, STRENGTHS),
-        "non-local means (OpenCV)": (by_opencv, STRENGTHS),
-        "wavelets": (by_wavelets, ("db1", "db2", "sym4", "bior4.4")),
-        "total variation": (by_total_variation, STRENGTHS),
-    },
+    "gaussian": OF_WHITE_NOISE,
+    **dict.fromkeys(CAMERAS, OF_WHITE_NOISE),
     "poisson": {"Anscombe transform + BM3D": (by_anscombe_bm3d, (None,))},
     "saltpepper": {
         "median": (by_median, (3, 5, 7, 9)),
@@ -181,7 +191,7 @@ def cuts(folder: Path, noise: Noise, channels: int) -> list[tuple[np.ndarray, Pi
 def made(clean: np.ndarray, noise: Noise, rng: np.random.Generator) -> tuple[np.ndarray, Picture]:
     drawn = noise.draw(rng)
     noisy = drawn.apply(clean, rng)
-    return clean, Picture(noisy, drawn, (noisy != clean).any(axis=-1))
+    return clean, Picture.of(clean, noisy, drawn)
 
 
 def score(method: Method, setting: Any, cases: Iterator[Any] | list[Any], what: str = "") -> float:
@@ -190,6 +200,11 @@ def score(method: Method, setting: Any, cases: Iterator[Any] | list[Any], what: 
     # Some drop the axis of a single channel.
     found = [(clean, np.clip(method(picture, setting), 0, 1).reshape(clean.shape)) for clean, picture in steps]
     return mean_psnr([psnr(clean, image) for clean, image in found])
+
+
+def channels_of(noise: str) -> list[int]:
+    """Of the images that noise is drawn on."""
+    return [channels for channels in SETS if channels == 3 or noise.partition(":")[0] not in CAMERAS]
 
 
 def measure(name: str, channels: int, data: Path, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
@@ -205,23 +220,24 @@ def measure(name: str, channels: int, data: Path, wanted: Callable[[str], bool])
                 continue  # hours
             found = score(method, setting, pictures(data / "test" / folder, noise), f"{title}, {folder}")
             yield row(title, channels, folder, name, found, setting)
-    if noise.has_level:
-        for path in filter(lambda path: wanted(path.stem), peers(data, channels, name)):
-            for folder in SETS[channels]:
-                yield row(
-                    path.stem, channels, folder, name, zoo.evaluate(path, data / "test" / folder, noise).psnr, None
-                )
-    else:
+    if not noise.has_level:
         other = "resnet-gaussian-" + ("gray" if channels == 1 else "color")
         for folder in SETS[channels] if wanted(other) else ():
             yield row(other, channels, folder, name, zoo.evaluate(other, data / "test" / folder, noise).psnr, None)
+    for path in filter(lambda path: wanted(path.stem), peers(data, channels, name)):
+        for folder in SETS[channels]:
+            yield row(path.stem, channels, folder, name, zoo.evaluate(path, data / "test" / folder, noise).psnr, None)
 
 
 def peers(data: Path, channels: int, noise: str) -> list[Path]:
-    """Networks of others for gray or colour, those of one level at theirs alone."""
+    """Networks of others for gray or colour, those of one level at theirs alone, on a camera's noise blind ones."""
     of_one_level = {"dncnn_gray15": "gaussian:15", "dncnn_gray25": "gaussian:25", "dncnn_gray50": "gaussian:50"}
+    kind = noise.partition(":")[0]
     found = sorted((data / "peers").glob("*gray*.onnx" if channels == 1 else "*color*.onnx"))
-    return [path for path in found if of_one_level.get(path.stem, noise) in (noise, noise.partition("+")[0])]
+    if kind in CAMERAS:
+        return [path for path in found if "blind" in path.stem]
+    at_theirs = [path for path in found if of_one_level.get(path.stem, noise) in (noise, noise.partition("+")[0])]
+    return at_theirs if kind == "gaussian" else []
 
 
 def row(method: str, channels: int, folder: str, noise: str, found: float, setting: Any) -> dict[str, Any]:
@@ -249,15 +265,14 @@ def keep(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def not_run(rows: list[dict[str, Any]]) -> str:
     """What of the classical methods nobody has measured: a sentence, empty if all is there."""
     known, parts = {(line["method"], line["set"], line["noise"]) for line in rows}, []
-    sets = [folder for channels in SETS for folder in SETS[channels]]
-    for kind, methods in METHODS.items():
-        for method in methods:
-            missing: dict[tuple[str, ...], list[str]] = {}
-            for noise in (noise for noise in NOISES if noise_from_name(noise).kinds[0] == kind):
-                places = tuple(folder for folder in sets if (method, folder, noise) not in known)
-                missing.setdefault(places, []).append(f"`{noise}`")
-            found = [f"{', '.join(noises)} on {', '.join(places)}" for places, noises in missing.items() if places]
-            parts += [f"{method} ({'; '.join(found)})"] * bool(found)
+    for method in dict.fromkeys(method for methods in METHODS.values() for method in methods):
+        missing: dict[tuple[str, ...], list[str]] = {}
+        for noise in (noise for noise in NOISES if method in METHODS[noise.partition(":")[0]]):
+            there = [folder for channels in channels_of(noise) for folder in SETS[channels]]
+            places = tuple(folder for folder in there if (method, folder, noise) not in known)
+            missing.setdefault(places, []).append(f"`{noise}`")
+        found = [f"{', '.join(noises)} on {', '.join(places)}" for places, noises in missing.items() if places]
+        parts += [f"{method} ({'; '.join(found)})"] * bool(found)
     return f"Not run: {', '.join(parts)}. " if parts else ""
 
 
@@ -274,7 +289,8 @@ def summary(rows: list[dict[str, Any]]) -> str:
                 (score["psnr"], entry.name)
                 for entry in entries
                 for score in entry.scores
-                if (score["set"], score["noise"]) == (folder, noise) and noise.startswith(entry.noise.partition(":")[0])
+                if (score["set"], score["noise"]) == (folder, noise)
+                and noise.partition(":")[0] in noise_from_name(entry.noise).kinds
             ]
             others = {name: value for name, value in there.items() if not name.startswith("resnet-")}
             if not ours or not others:
@@ -286,7 +302,8 @@ def summary(rows: list[dict[str, Any]]) -> str:
     head = ["noise", "set", "entry", "dB", "the Gaussian entry", "best of others", "which"]
     note = (
         "PSNR in dB. The classical methods are told the level, the peak, or which pixels are lost; the entries are "
-        f"not. On Gaussian noise, DnCNN and FFDNet (which is told too) are among the others. {not_run(rows)}"
+        "not. On Gaussian noise, DnCNN and FFDNet (which is told too) are among the others, on a camera's DnCNN is. "
+        f"{not_run(rows)}"
         "Most pictures of Kodak24 have a black row or column at an end, of which who is told knows that it is not "
         "lost. Measured by `python scripts/baselines.py`, which writes this table."
     )
@@ -317,7 +334,9 @@ def main() -> int:
     around(args.readme, "other noises")
     before = kept = keep([])
     for name in names:
-        for channels in (args.channels,) if args.channels else SETS:
+        for channels in channels_of(name):
+            if args.channels not in (None, channels):
+                continue
             for line in measure(name, channels, args.data, wanted):
                 kept = keep([line])
     if names and kept is before:

@@ -34,7 +34,8 @@ NOISES = {
     + ("poisson:4+bits:8", "poisson:30+bits:8"),
     ("saltpepper",): ("saltpepper:10", "saltpepper:30", "saltpepper:50"),
     ("blocks",): ("blocks:10", "blocks:25"),
-    ("bayer", "gaussian", "jpeg"): ("bayer:20,10", "bayer:20,10+jpeg:85", "jpeg:75", "gaussian:25"),
+    ("raw", "bayer", "gaussian", "jpeg"): ("raw:10,0.5", "raw:10,0.5+jpeg:85", "bayer:20,10", "bayer:20,10+jpeg:85")
+    + ("jpeg:75", "gaussian:25"),
 }
 
 

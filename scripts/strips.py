@@ -38,7 +38,7 @@ SHOWN = {
     "poisson": ("poisson:10", "Anscombe transform + BM3D"),
     "saltpepper": ("saltpepper:30", "median"),
     "blocks": ("blocks:15", "biharmonic inpainting, lost pixels known"),
-    "bayer": ("bayer:20,10+jpeg:85", ""),
+    "raw": ("raw:10,0.5+jpeg:85", ""),
 }
 
 
@@ -85,7 +85,7 @@ def peer(
 
             run, settings = METHODS[noise.kinds[0]][method]
             setting = 5 if method == "median" else settings[0]
-            return method, run(Picture(noisy, noise, (noisy != clean).any(axis=-1)), setting)
+            return method, run(Picture.of(clean, noisy, noise), setting)
         except ModuleNotFoundError:
             return None
     path = peers / f"{PEERS[channels]}.onnx" if peers else None
