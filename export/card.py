@@ -163,11 +163,11 @@ def _limits(entry: Pretrained) -> str:
         "What looks like the noise goes with it: faint texture, film grain, stars. Do not measure on the result.",
     ]
     if "blocks" not in noise.kinds:
-        size, reach = (
-            ("made much larger", "correlated over three pixels")
-            if "bayer" in noise.kinds
-            else ("resized", "independent from pixel to pixel")
-        )
+        size, reach = "resized", "independent from pixel to pixel"
+        if {"bayer", "raw"} & set(noise.kinds):
+            size, reach = "made much larger", "correlated over three pixels"
+            if '"enlarge": ' in json.dumps(entry.recipe):
+                reach = "correlated over a few pixels"
         limits.insert(
             1,
             f"Noise that was {size}, sharpened or smoothed afterwards (as phones and cameras do) is correlated over "

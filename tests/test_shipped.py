@@ -153,12 +153,15 @@ def test_the_brightness_stays(name):
     noises = [
         noise.middle(),
         *([noise_from_name("jpeg:75"), noise_from_name("jpeg:95")] if "jpeg" in noise.kinds else []),
+        *([noise_from_name("bayer:20,12.5+gaussian:15+jpeg:80")] if "bayer" in noise.kinds else []),
     ]
     clean = photograph(denoise.channels)[:256, :256]
     for kind in noises:
         noisy = kind.sample(clean, np.random.default_rng(0))
         output = denoise(noisy, **({"sigma": 25} if denoise.entry.takes_sigma else {}))
-        assert abs(np.mean(np.clip(output, 0, 1) - clean)) < 0.5 / 255
+        # Developed noise makes a picture lighter or darker by itself: it is cut at black, and the curve of sRGB bends.
+        off = abs(np.mean(noisy - clean)) if "raw" in kind.kinds else 0
+        assert abs(np.mean(np.clip(output, 0, 1) - clean)) < 0.5 / 255 + off
 
 
 @pytest.mark.parametrize("name", [*zoo.list_pretrained(noise="saltpepper"), *zoo.list_pretrained(noise="blocks")])

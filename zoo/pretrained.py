@@ -162,7 +162,7 @@ def list_pretrained(
 
     Args:
         architecture: One of ``zoo.architectures()``.
-        noise: A kind that is in it ("gaussian"), all of its kinds ("bayer+gaussian+jpeg"), or its whole name
+        noise: A kind that is in it ("gaussian"), all of its kinds ("raw+bayer+gaussian+jpeg"), or its whole name
             ("gaussian:0-55").
         channels: 1 (gray) or 3 (colour).
     """
