@@ -220,6 +220,21 @@ def test_a_quarter_of_the_batches_are_enlarged_noisy_and_clean_alike():
     assert np.corrcoef(np.array(factors)[enlarged], np.array(coarse)[enlarged])[0, 1] > 0.8
 
 
+def test_half_of_what_is_enlarged_is_a_file_since():
+    """One bit is black and white alone; what is enlarged after it has grays between, what is before, coarse noise."""
+    flat, augmentation = np.full((64, 64), 0.55, np.float32), replace(Augment.none(), enlarge=2)
+    plain = {"batch": 4, "patch": 32, "seed": 0, "augmentation": augmentation}
+    grays, coarse = [], []
+    for noisy, _ in first(batches(open_images([flat], 1), noise_from_name("gaussian:25+bits:1"), **plain), 160):
+        grays.append(len(np.unique(noisy)) > 2)
+        noise = noisy - noisy.mean()
+        coarse.append((noise[:, :, 1:] * noise[:, :, :-1]).mean() / noise.var() > 0.1)
+    after, before = np.array(grays), np.array(coarse) & ~np.array(grays)
+    assert after.mean() == pytest.approx(1 / 8, abs=0.08) and before.mean() == pytest.approx(1 / 8, abs=0.08)
+    for noisy, _ in first(batches(open_images([flat], 1), noise_from_name("bits:1"), **plain), 16):
+        np.testing.assert_allclose(noisy, 1, atol=1e-6)  # nothing but the file's
+
+
 def test_no_more_is_enlarged_than_can_be():
     pairs = open_images(([picture // 2 for picture in pictures()], pictures()), 3)
     for images, more in ((pairs, {}), (open_images(pictures(), 3, clean=False), {"self_supervised": True})):

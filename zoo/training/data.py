@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import UsageError
-from zoo.noise import Jpeg, Noise
-from zoo.training.corrupt import MCU, LayerNoise, corrupt
+from zoo.noise import Bits, Jpeg, Mixture, Noise
+from zoo.training.corrupt import MCU, LayerNoise, corrupt, split
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
 
@@ -47,8 +47,9 @@ class Augment:
     # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as
     # films and scans have them: pixels at an end that are lost look much the same.
     frame: int = 0
-    # For a quarter of the batches, the middle enlarged by up to this factor, noisy and clean alike: pictures that were
-    # enlarged since, whose noise has become coarse. Not for networks that are told its level, which this changes.
+    # For a quarter of the batches, the middle enlarged by up to this factor, noisy and clean alike: pictures whose
+    # noise has become coarse. Half of them before the file's part of the noise (JPEG, bits), as a camera's zoom does,
+    # half after it, by whoever has the file. Not for networks that are told the noise's level, which this changes.
     enlarge: float = 1
     # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
     # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
@@ -163,17 +164,22 @@ def batches(
         return tf.clip_by_value(patches, 0, 1) if clean else patches  # noise leads beyond
 
     def form(step: Any, stacked: Any) -> Any:
-        key = tf.stack([tf.cast(seed, tf.int64) + 1, step])
+        key, filed = tf.stack([tf.cast(seed, tf.int64) + 1, step]), None
         if images.paired:
             pair = stacked[..., : images.channels], stacked[..., images.channels :]
         elif self_supervised:
             pair = neighbor_pairs(stacked, key)
         else:
             assert noise is not None
-            noisy, sigma = corrupt(noise, stacked, key)
+            taken, filed = taken_and_filed(noise) if augmentation.enlarge > 1 else (noise, None)
+            noisy, sigma = corrupt(taken, stacked, key)
             pair = ((noisy, sigma) if takes_sigma else noisy), stacked
         if augmentation.enlarge > 1:
-            noisy, target = enlarge(pair, augmentation.enlarge, tf.stack([tf.cast(seed, tf.int64) + 3, step]))
+            before, after = enlargements(augmentation.enlarge, tf.stack([tf.cast(seed, tf.int64) + 3, step]))
+            pair = enlarge(pair, before)
+            if filed is not None:
+                pair = corrupt(filed, pair[0], split(key, 2)[1])[0], pair[1]
+            noisy, target = enlarge(pair, after)
             pair = noisy, tf.clip_by_value(target, 0, 1) if noise is not None else target  # cubic splines overshoot
         if augmentation.trim:
             pair = trim(pair, augmentation.trim, tf.stack([tf.cast(seed, tf.int64) + 2, step]))
@@ -238,10 +244,24 @@ def _framed(patches: Any, most: int, seed: Any) -> Any:
     return tf.where((chance[4] < 0.25) & frame, tf.where(chance[5] < 0.5, 0.0, 1.0), patches)
 
 
-def enlarge(batch: Any, most: float, seed: Any) -> Any:
-    """The middle of the images (n, h, w, c) in ``batch`` up to ``most`` times as large, for a quarter of the calls."""
-    chance = tf.random.stateless_uniform((2,), seed)
-    factor = tf.pow(float(most), chance[1])
+def taken_and_filed(noise: Noise) -> tuple[Noise, Noise | None]:
+    """What of ``noise`` a picture has as it is taken, and what it gets as a file: JPEG or bits, and what follows."""
+    parts = noise.parts if isinstance(noise, Mixture) else (noise,)
+    for i, part in enumerate(parts):
+        if {Jpeg.kind, Bits.kind} & set(part.kinds):
+            return Mixture(parts[:i]), Mixture(parts[i:])
+    return noise, None
+
+
+def enlargements(most: float, seed: Any) -> tuple[Any, Any]:
+    """By what to enlarge a batch before it is a file, and after: up to ``most``, once, for a quarter of the calls."""
+    chance = tf.random.stateless_uniform((3,), seed)
+    factor = tf.where(chance[0] < 0.25, tf.pow(float(most), chance[1]), 1.0)
+    return tf.where(chance[2] < 0.5, factor, 1.0), tf.where(chance[2] < 0.5, 1.0, factor)
+
+
+def enlarge(batch: Any, factor: Any) -> Any:
+    """The middle of the images (n, h, w, c) in ``batch``, ``factor`` times as large."""
 
     def enlarged(x: Any) -> Any:
         size = x.shape[1:3]
@@ -249,7 +269,7 @@ def enlarge(batch: Any, most: float, seed: Any) -> Any:
         top, left = (size[0] - height) // 2, (size[1] - width) // 2
         return tf.ensure_shape(tf.image.resize(x[:, top : top + height, left : left + width], size, "bicubic"), x.shape)
 
-    return tf.cond(chance[0] < 0.25, lambda: tf.nest.map_structure(enlarged, batch), lambda: batch)
+    return tf.cond(factor > 1, lambda: tf.nest.map_structure(enlarged, batch), lambda: batch)
 
 
 def trim(batch: Any, most: int, seed: Any) -> Any:
