@@ -167,7 +167,6 @@ def _(noise: Camera, clean: Any, seed: Any) -> tuple[Any, Any]:
 def _(noise: Bayer, clean: Any, seed: Any) -> tuple[Any, Any]:
     need_colour(noise, clean)
     draw, place = split(seed, 2)
-    noisy, _ = corrupt.dispatch(Camera)(noise, clean, draw)
     count, height, width, _ = tf.unstack(tf.shape(clean))
     # One mosaic for all, cut out at a place of its own for each image.
     row, column = tf.range(height + 1) % 2 == 0, tf.range(width + 1) % 2 == 0
@@ -177,7 +176,9 @@ def _(noise: Bayer, clean: Any, seed: Any) -> tuple[Any, Any]:
     masks = tf.map_fn(
         lambda at: tf.slice(masks, [at[0], at[1], 0], [height, width, 3]), start, fn_output_signature=clean.dtype
     )
-    seen = tf.pad((noisy - clean) * masks, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
+    behind = tf.reduce_sum(clean * masks, -1, keepdims=True)  # one colour per pixel: a third of the numbers to draw
+    noisy, _ = corrupt.dispatch(Camera)(noise, behind, draw)
+    seen = tf.pad((noisy - behind) * masks, ((0, 0), (1, 1), (1, 1), (0, 0)), "REFLECT")
     red_blue, green = noise.kernels
     kernel = np.stack([red_blue, green, red_blue], axis=-1)[..., np.newaxis]
     return clean + tf.nn.depthwise_conv2d(seen, kernel, (1, 1, 1, 1), "VALID"), none(clean)
@@ -248,6 +249,13 @@ def _(noise: Mixture, clean: Any, seed: Any) -> tuple[Any, Any]:
 @corrupt.register
 def _(noise: Sometimes, clean: Any, seed: Any) -> tuple[Any, Any]:
     coin, draw = split(seed, 2)
-    noisy, level = corrupt(noise.part, clean, draw)
-    heads = draw_level((0.0, 1.0), clean, coin) < 0.5
-    return tf.where(heads, noisy, clean), tf.where(heads[:, :, 0, 0], level, 0.0)
+    chosen = tf.where(draw_level((0.0, 1.0), clean, coin)[:, 0, 0, 0] < 0.5)
+
+    def some() -> tuple[Any, Any]:  # the others would cost as much
+        noisy, level = corrupt(noise.part, tf.gather_nd(clean, chosen), draw)
+        return (
+            tf.tensor_scatter_nd_update(clean, chosen, noisy),
+            tf.tensor_scatter_nd_update(none(clean), chosen, level),
+        )
+
+    return tf.cond(tf.size(chosen) > 0, some, lambda: (clean, none(clean)))
