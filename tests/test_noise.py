@@ -220,11 +220,12 @@ def test_raw_noise_is_coloured_by_a_balance_and_a_matrix_of_each_image(sampler):
     assert np.abs(noise.mean(axis=(0, 1))).max() < 0.002
 
 
-def test_raw_noise_is_alike_in_both_samplers():
+@pytest.mark.parametrize(("noise", "count"), [(zoo.Raw(12, 0.8), 640), (zoo.Raw((0, 20), (0, 1.5)), 1600)])
+def test_raw_noise_is_alike_in_both_samplers(noise, count):
     from skimage import data
 
     patch = data.astronaut()[:64, 200:264].astype(np.float32) / 255
-    ours, theirs = (SAMPLERS[s](zoo.Raw(12, 0.8), np.stack([patch] * 640)) - patch for s in SAMPLERS)
+    ours, theirs = (SAMPLERS[s](noise, np.stack([patch] * count)) - patch for s in SAMPLERS)
     for channel in range(3):
         np.testing.assert_allclose(quantiles(ours[..., channel]), quantiles(theirs[..., channel]), atol=0.008)
 
@@ -238,6 +239,14 @@ def test_raw_noise_takes_nothing_from_the_picture_and_ends_at_black_and_white(sa
     noisy = SAMPLERS[sampler](zoo.Raw(60, 10), clean)
     assert -1e-6 < noisy.min() < 1e-6 and abs(noisy.max() - 1) < 1e-6
     assert np.isfinite(noisy).all()
+
+
+@pytest.mark.parametrize("name", ["gaussian:25?", "jpeg:10?", "raw:60,10?"])
+def test_a_batch_may_have_none_of_what_is_there_sometimes(name):
+    clean = tf.constant(np.random.default_rng(0).uniform(size=(1, 32, 32, 3)), tf.float32)
+    noise = noise_from_name(name)
+    kept = [bool(tf.reduce_all(corrupt(noise, clean, tf.constant([0, i], tf.int64))[0] == clean)) for i in range(24)]
+    assert any(kept) and not all(kept)
 
 
 def test_raw_noise_needs_colour():
