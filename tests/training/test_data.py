@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from scipy import ndimage
 from skimage import data as photographs
 
 import zoo
@@ -16,7 +17,7 @@ from zoo.errors import InputError, UsageError
 from zoo.noise import noise_from_name
 from zoo.training import sources
 from zoo.training.corrupt import corrupt
-from zoo.training.data import Augment, augment, batches, hold_out, validation_pairs
+from zoo.training.data import Augment, augment, batches, hold_out, sharpen, sharpening, validation_pairs
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import open_images
 
@@ -235,14 +236,76 @@ def test_half_of_what_is_enlarged_is_a_file_since():
         np.testing.assert_allclose(noisy, 1, atol=1e-6)  # nothing but the file's
 
 
+def test_a_quarter_of_the_batches_are_sharpened_noisy_and_clean_alike():
+    """Behind an unsharp mask an edge overshoots, what is flat or a ramp stays, and noise is stronger where it is fine.
+
+    The noise is what it was, behind the same mask: sharpening is linear.
+    """
+    x = np.linspace(0.3, 0.4, 96, dtype=np.float32)
+    edge = np.tile(np.where(np.arange(96) < 48, x, x + 0.3), (96, 1)).astype(np.float32)
+    plain = {"batch": 8, "patch": 96, "seed": 0, "augmentation": Augment.none()}
+    sharper = plain | {"augmentation": replace(Augment.none(), sharpen=1.5)}
+    as_drawn, found = (first(batches(open_images([edge], 1), NOISE, **o), 96) for o in (plain, sharper))
+    over, more = [], []
+    for (noisy, clean), (before, shown) in zip(found, as_drawn, strict=True):
+        change = clean - shown
+        if not change.any():
+            np.testing.assert_array_equal(noisy, before)
+            over.append(0)
+            continue
+        line = change[:, :, :, 0].mean((0, 1))
+        np.testing.assert_allclose(line[12:36], 0, atol=1e-5)
+        np.testing.assert_allclose(line[60:84], 0, atol=1e-5)
+        assert line[47] < 0 < line[48]
+        over.append(line[48])
+        ratio = np.std(noisy - clean) / np.std(before - shown)
+        assert ratio > 1
+        more.append(ratio)
+    over = np.array(over)
+    assert (over > 0).mean() == pytest.approx(0.25, abs=0.13) and 0.05 < over.max() < 1.5 * 0.15
+    assert max(more) < 2.5 and np.corrcoef(over[over > 0], more)[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("deviation", [0.5, 1.2, 2.0])
+def test_an_unsharp_mask_adds_what_a_gaussian_takes_away(deviation):
+    """Of every channel, or of their mean to all of them; ends aside as SciPy has it."""
+    picture, inside = np.random.default_rng(0).random((2, 48, 40, 3), np.float32), np.s_[:, 6:-6, 6:-6]
+    detail = picture - ndimage.gaussian_filter(picture, (0, deviation, deviation, 0), truncate=6 / deviation)
+    for alone, added in ((False, detail), (True, detail.mean(-1, keepdims=True))):
+        found = sharpen((tf.constant(picture), tf.ones((2, 2, 3, 1)) / 2), 1.5, deviation, alone)
+        np.testing.assert_allclose(found[0].numpy()[inside], (picture + 1.5 * added)[inside], atol=1e-5)
+        np.testing.assert_allclose(found[1], 0.5, atol=1e-6)  # smaller than the mask; what is flat stays, ends too
+
+
+def test_how_to_sharpen_is_drawn():
+    drawn = [[float(x) for x in sharpening(1.5, tf.constant([seed, 0]))] for seed in range(400)]
+    strengths, deviations, alone = np.transpose(drawn)
+    there = strengths[strengths > 0]
+    assert len(there) == pytest.approx(100, abs=35) and there.max() <= 1.5
+    assert there.mean() == pytest.approx(0.75, abs=0.15)
+    assert 0.5 <= deviations.min() < 0.6 and 1.8 < deviations.max() <= 2 and alone.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_file_comes_after_the_sharpening():
+    """One bit is black and white alone, whatever was sharpened before."""
+    images, options = open_images(pictures(), 1), {"batch": 4, "patch": 32, "seed": 0}
+    options["augmentation"] = Augment(sharpen=4)
+    for noisy, clean in first(batches(images, noise_from_name("gaussian:25+bits:1"), **options), 16):
+        assert set(np.unique(noisy)) <= {0, 1} and clean.min() >= 0 and clean.max() <= 1
+
+
 def test_no_more_is_enlarged_than_can_be():
     pairs = open_images(([picture // 2 for picture in pictures()], pictures()), 3)
     for images, more in ((pairs, {}), (open_images(pictures(), 3, clean=False), {"self_supervised": True})):
         augmentation = Augment(rescale=1, brightness=0, enlarge=4)
         found = first(batches(images, None, batch=2, patch=2, seed=0, augmentation=augmentation, **more), 12)
         assert all(one.shape == other.shape == (2, 2, 2, 3) for one, other in found)
-    with pytest.raises(UsageError, match="enlarge=2 would change the noise's level, which the network is told"):
-        more = {"augmentation": Augment(enlarge=2), "takes_sigma": True}
+
+
+@pytest.mark.parametrize("name", ["enlarge", "sharpen"])
+def test_what_changes_the_level_is_not_for_networks_that_are_told_it(name):
+    with pytest.raises(UsageError, match=f"{name}=2 would change the noise's level, which the network is told"):
+        more = {"augmentation": Augment(**{name: 2}), "takes_sigma": True}
         batches(open_images(pictures(), 3), NOISE, batch=2, patch=8, seed=0, **more)
 
 
@@ -316,7 +379,14 @@ def test_what_would_change_the_noise_that_images_bring_is_refused():
 
 
 def test_augmentation_is_bounded():
-    for name, wrong in {"rescale": 5, "brightness": -0.1, "contrast": 0.5, "saturation": 11, "enlarge": 0.9}.items():
+    for name, wrong in {
+        "rescale": 5,
+        "brightness": -0.1,
+        "contrast": 0.5,
+        "saturation": 11,
+        "enlarge": 0.9,
+        "sharpen": 5,
+    }.items():
         with pytest.raises(UsageError, match=f"^{name}={wrong}; expected [01] to [0-9.]+ .[01] is none"):
             Augment(**{name: wrong})
 

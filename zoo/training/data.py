@@ -26,7 +26,10 @@ BOUNDS = {
     "contrast": (1, 100, 1),
     "saturation": (1, 10, 1),
     "enlarge": (1, 4, 1),
+    "sharpen": (0, 4, 0),
 }
+# What is done to noisy and clean alike after the picture was taken, and what is none of it.
+SINCE = {"enlarge": 1, "sharpen": 0}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Augment:
     # noise has become coarse. Half of them before the file's part of the noise (JPEG, bits), as a camera's zoom does,
     # half after it, by whoever has the file. Not for networks that are told the noise's level, which this changes.
     enlarge: float = 1
+    # For a quarter of the batches, an unsharp mask of up to this strength, noisy and clean alike, before the file's
+    # part of the noise, as cameras and editors do: each pixel's difference from its surroundings, times this, is added.
+    # Not for networks that are told the noise's level either.
+    sharpen: float = 0
     # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
     # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
     # size (XLA, JAX) compiles for all of them.
@@ -126,14 +133,16 @@ def batches(
             raise UsageError(
                 f"{name}={value!r} would change the noise too that the images bring; expected {none}, or clean images"
             )
-    if augmentation.enlarge > 1 and takes_sigma:
-        raise UsageError(
-            f"enlarge={augmentation.enlarge!r} would change the noise's level, which the network is told; expected 1"
-        )
+    for name, none in SINCE.items():
+        if (value := getattr(augmentation, name)) != none and takes_sigma:
+            raise UsageError(
+                f"{name}={value!r} would change the noise's level, which the network is told; expected {none}"
+            )
     if augmentation.trim >= (seen := patch // 2 if self_supervised else patch):
         raise UsageError(f"trim={augmentation.trim!r} of patches of {seen} pixels; expected less")
     if (small := images.sizes[chosen].min()) < patch:
         raise UsageError(f"an image is only {small} pixels high or wide; expected at least {named}={patch}")
+    since = any(getattr(augmentation, name) != none for name, none in SINCE.items())
     per_visit, cut = images.cutter()
     # Large images are visited more often, so that all pixels are seen alike.
     visits = np.repeat(chosen, np.ceil(images.areas[chosen] / (16 * patch * patch)).astype(int))
@@ -171,16 +180,19 @@ def batches(
             pair = neighbor_pairs(stacked, key)
         else:
             assert noise is not None
-            taken, filed = taken_and_filed(noise) if augmentation.enlarge > 1 else (noise, None)
+            taken, filed = taken_and_filed(noise) if since else (noise, None)
             noisy, sigma = corrupt(taken, stacked, key)
             pair = ((noisy, sigma) if takes_sigma else noisy), stacked
-        if augmentation.enlarge > 1:
+        if since:
             before, after = enlargements(augmentation.enlarge, tf.stack([tf.cast(seed, tf.int64) + 3, step]))
             pair = enlarge(pair, before)
+            if augmentation.sharpen:
+                pair = sharpen(pair, *sharpening(augmentation.sharpen, tf.stack([tf.cast(seed, tf.int64) + 4, step])))
             if filed is not None:
                 pair = corrupt(filed, pair[0], split(key, 2)[1])[0], pair[1]
             noisy, target = enlarge(pair, after)
-            pair = noisy, tf.clip_by_value(target, 0, 1) if noise is not None else target  # cubic splines overshoot
+            # Cubic splines overshoot, and an unsharp mask is made to.
+            pair = noisy, tf.clip_by_value(target, 0, 1) if noise is not None else target
         if augmentation.trim:
             pair = trim(pair, augmentation.trim, tf.stack([tf.cast(seed, tf.int64) + 2, step]))
         return pair
@@ -270,6 +282,36 @@ def enlarge(batch: Any, factor: Any) -> Any:
         return tf.ensure_shape(tf.image.resize(x[:, top : top + height, left : left + width], size, "bicubic"), x.shape)
 
     return tf.cond(factor > 1, lambda: tf.nest.map_structure(enlarged, batch), lambda: batch)
+
+
+def sharpening(most: float, seed: Any) -> tuple[Any, Any, Any]:
+    """How to sharpen a batch (see :func:`sharpen`): by up to ``most`` for a quarter of the calls, by 0 for the others.
+
+    The Gaussian is of 0.5 to 2 pixels; half of the calls sharpen the brightness alone, as cameras do.
+    """
+    chance = tf.random.stateless_uniform((4,), seed)
+    strength = tf.where(chance[0] < 0.25, most * chance[1], 0.0)
+    return strength, 0.5 * tf.pow(4.0, chance[2]), chance[3] < 0.5
+
+
+def sharpen(batch: Any, strength: Any, deviation: Any, brightness_alone: Any) -> Any:
+    """The images (n, h, w, c) in ``batch`` behind an unsharp mask: their difference from what a Gaussian of
+    ``deviation`` pixels leaves of them is added, ``strength`` times; of all channels alike, or of their mean.
+    """
+    reach = 6  # pixels: three deviations of the widest
+    line = tf.exp(-tf.square(tf.range(-reach, reach + 1.0) / deviation) / 2)
+
+    def sharpened(x: Any) -> Any:
+        def blurred(y: Any) -> Any:
+            for kernel in (line[:, None, None, None], line[None, :, None, None]):
+                y = tf.nn.depthwise_conv2d(y, tf.repeat(kernel, x.shape[-1], axis=2), (1, 1, 1, 1), "SAME")
+            return y
+
+        detail = x - blurred(x) / blurred(tf.ones_like(x[:1]))  # what lies beyond an end counts for nothing
+        brightness = tf.reduce_mean(detail, -1, keepdims=True)
+        return x + strength * tf.where(brightness_alone, brightness, detail)
+
+    return tf.cond(strength > 0, lambda: tf.nest.map_structure(sharpened, batch), lambda: batch)
 
 
 def trim(batch: Any, most: int, seed: Any) -> Any:
