@@ -219,6 +219,23 @@ def test_channels_first_is_turned(tmp_path: Path) -> None:
     assert evaluate(first, [color], "gaussian:25") == evaluate(ours(tmp_path, channels=3), [color], "gaussian:25")
 
 
+def test_what_takes_bytes_gets_bytes(tmp_path: Path, gray: np.ndarray) -> None:
+    """The noisy picture as a file of 8 bits has it; white is 255."""
+    image = "uint8[n, h, w, 1]"
+    model = onnx_file(tmp_path / "bytes.onnx", f"{image} x", f"{image} y", "y = Identity (x)")
+    in_a_file = evaluate(ours(tmp_path), [gray], "gaussian:25+bits:8")
+    assert evaluate(model, [gray], "gaussian:25").psnr == pytest.approx(in_a_file.psnr, abs=1e-6)
+
+
+def test_what_takes_half_floats_gets_them(tmp_path: Path) -> None:
+    """The level too."""
+    image = "float16[n, h, w, 1]"
+    body = f"black = Sub (image, image) {LEVEL} y = Add (black, level)"
+    model = onnx_file(tmp_path / "half.onnx", f"{image} image, float16[n, 1] sigma", f"{image} y", body)
+    score = evaluate(model, [np.zeros((16, 16), np.uint8)], "gaussian:51")
+    assert score.psnr == pytest.approx(20 * math.log10(5), abs=0.02)
+
+
 def test_an_entry_by_folder_and_as_a_denoiser(tmp_path: Path, gray: np.ndarray) -> None:
     entry_folder = tmp_path / "mine"
     entry_folder.mkdir()
@@ -328,6 +345,10 @@ def test_onnx_of_another_form(tmp_path: Path, gray: np.ndarray) -> None:
     classifier = onnx_file(tmp_path / "c.onnx", "float[n, 10] x", "float[n, 10] y", "y = Identity (x)")
     with pytest.raises(InputError, match=r"takes x \['n', 10\]"):
         evaluate(classifier, [gray], "gaussian:25")
+    image = "double[n, h, w, 1]"
+    doubles = onnx_file(tmp_path / "d.onnx", f"{image} x", f"{image} y", "y = Identity (x)")
+    with pytest.raises(InputError, match=r"takes x as tensor\(double\); expected float, float16 or uint8"):
+        evaluate(doubles, [gray], "gaussian:25")
 
 
 @pytest.mark.parametrize(
