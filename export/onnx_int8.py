@@ -145,7 +145,6 @@ class _Quantizer:
         self.convs = [node.name for node in proto.graph.node if node.op_type == "Conv"]
         save(proto, folder / "float.onnx")
         self._exact = OnnxFile(folder / "float.onnx")
-        self._eight_bits = "uint8" in self._exact.session.get_inputs()[0].type
 
     def quantized(self, in_float: Sequence[str]) -> onnx.ModelProto:
         """The model in 8 bits, but for some convolutions."""
@@ -164,7 +163,7 @@ class _Quantizer:
             quantization.quantize_static(
                 str(self.folder / "float.onnx"),
                 str(target),
-                Reader(self._feeds(*noisy) for noisy in self.photographs.calibration),
+                Reader(self._exact.feeds(noisy[0], level) for noisy, level in self.photographs.calibration),
                 quant_format=quantization.QuantFormat.QDQ,
                 op_types_to_quantize=QUANTIZED,
                 per_channel=True,
@@ -181,20 +180,11 @@ class _Quantizer:
     def losses(self, in_float: Sequence[str]) -> list[Loss]:
         """What is lost at each level."""
         save(self.quantized(in_float), self.folder / "tried.onnx")
-        return self.photographs.losses(self._denoise(self._exact), self._denoise(OnnxFile(self.folder / "tried.onnx")))
+        return self.photographs.losses(_denoise(self._exact), _denoise(OnnxFile(self.folder / "tried.onnx")))
 
-    def _feeds(self, noisy: np.ndarray, level: float) -> dict[str, np.ndarray]:
-        if self._eight_bits:  # the noise level is on that scale, too
-            return self._exact.feeds(np.rint(np.clip(noisy[0], 0, 1) * 255).astype(np.uint8), level * 255)
-        return self._exact.feeds(noisy[0], level)
 
-    def _denoise(self, file: OnnxFile) -> Denoise:
-        def run(noisy: np.ndarray, level: float) -> np.ndarray:
-            output = np.asarray(file.session.run(None, self._feeds(noisy, level))[0])
-            output = output if output.shape == noisy.shape else output.transpose(0, 2, 3, 1)
-            return output / np.float32(255) if self._eight_bits else output
-
-        return run
+def _denoise(file: OnnxFile) -> Denoise:
+    return lambda noisy, level: file(noisy[0], level)[np.newaxis]
 
 
 @contextmanager

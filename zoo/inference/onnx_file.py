@@ -17,7 +17,7 @@ TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uin
 class OnnxFile:
     """A model that takes images, channels last or first, and perhaps the noise level: as a number, or as a map.
 
-    One that takes bytes gets the image rounded to them, and cut at black and white.
+    One that takes bytes gets the image rounded to them, and cut at black and white, and the level on their scale.
 
     Args:
         path: The file.
@@ -69,7 +69,8 @@ class OnnxFile:
                 raise UsageError(f"{str(self.path)!r} takes the noise level; expected a number, such as 25")
             step = 2 if self._half else 1
             whole = (1, 1, image.shape[0] // step, image.shape[1] // step)
-            feeds[self._level.name] = np.full(whole[: len(self._level.shape)], sigma / 255, TYPES[self._level.type])
+            level = sigma if kind == np.uint8 else sigma / 255
+            feeds[self._level.name] = np.full(whole[: len(self._level.shape)], level, TYPES[self._level.type])
         return feeds
 
     def __call__(self, image: np.ndarray, sigma: float | None = None) -> np.ndarray:
