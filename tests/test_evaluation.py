@@ -8,9 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnx.parser
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 from skimage.metrics import structural_similarity
@@ -217,6 +219,54 @@ def test_channels_first_is_turned(tmp_path: Path) -> None:
     color = data.astronaut()[:40, 150:201]
     first = onnx_file(tmp_path / "f.onnx", "float[n, 3, h, w] x", "float[n, 3, h, w] y", "y = Identity (x)")
     assert evaluate(first, [color], "gaussian:25") == evaluate(ours(tmp_path, channels=3), [color], "gaussian:25")
+
+
+def test_pairs_are_measured_as_they_are(folder: Path, gray: np.ndarray, tmp_path: Path) -> None:
+    """By folders, files or arrays; noise may lead beyond white, and what takes its level is told an estimate."""
+    noisy = {name: np.float32(image) + 51 for name, image in zip("bac", (gray, gray[::-1], gray[:, ::-1]), strict=True)}
+    (tmp_path / "noisy" / "more").mkdir(parents=True)
+    for name, image in noisy.items():
+        place = tmp_path / "noisy" / ("more" if name == "c" else "") / f"{name}.tif"
+        tifffile.imwrite(place, image / np.float32(255))
+    model = ours(tmp_path)
+    score = evaluate(model, (tmp_path / "noisy", folder))
+    assert (score.count, score.noisy_psnr) == (3, pytest.approx(20 * math.log10(5), abs=1e-3))
+    assert score.psnr >= score.noisy_psnr  # what is cut at white
+    files = [sorted(path.rglob("*.*")) for path in (tmp_path / "noisy", folder)]
+    files[1] = [path for path in files[1] if path.suffix == ".png"]
+    assert evaluate(model, tuple(files), None) == score
+    arrays = ([noisy[name] / 255 for name in "abc"], [gray[::-1], gray, gray[:, ::-1]])
+    assert evaluate(model, arrays).psnr == pytest.approx(score.psnr, abs=1e-4)
+    flat = np.full((64, 64), 0.5, np.float32)
+    rough = flat + 0.1 * np.random.default_rng(0).standard_normal(flat.shape, dtype=np.float32)
+    told = ours(tmp_path, f"{LEVEL} black = Sub (image, image) denoised = Add (black, level)", sigma=True)
+    assert evaluate(told, ([rough], [flat])).psnr == pytest.approx(-20 * math.log10(0.4), abs=0.4)
+
+
+def test_pairs_that_do_not_fit_are_told(folder: Path, gray: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    Image.fromarray(gray).save(tmp_path / "few" / "a.png")
+    wrong: list[tuple[Any, str]] = [
+        ((tmp_path / "few", folder), "'b' is only in one of"),
+        (([gray], [gray, gray]), "1 noisy and 2 clean images"),
+        (([gray], [gray[:40]]), "image 0: noisy of 70×80 pixels, clean of 40×80"),
+        (folder, "no noise for images=.*expected one, such as gaussian:25, or a pair"),
+    ]
+    for images, message in wrong:
+        with pytest.raises(ZooError, match=message):
+            evaluate(ours(tmp_path), images)
+
+
+class Brighter(keras.layers.Layer):
+    """A noise of one's own."""
+
+    def call(self, clean: Any) -> Any:
+        return clean + 0.2
+
+
+def test_noise_by_a_layer_is_measured_too(tmp_path: Path) -> None:
+    score = evaluate(ours(tmp_path), [np.zeros((16, 16), np.uint8)], Brighter())
+    assert score.psnr == pytest.approx(20 * math.log10(5), abs=1e-4)
 
 
 def test_what_takes_bytes_gets_bytes(tmp_path: Path, gray: np.ndarray) -> None:

@@ -45,6 +45,10 @@ class ParityError(ZooError):
     """An exported artifact differs from its Keras model."""
 
 
+class ZooWarning(UserWarning):
+    """What can be meant, and seldom is: the work goes on. The command says it in a line on standard error."""
+
+
 def one_line(error: BaseException) -> str:
     """What an error of a library says, in one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""PSNR and SSIM of a denoiser over clean images, against named noise.
+"""PSNR and SSIM of a denoiser over clean images, against named noise or beside noisy ones.
 
 Benchmarks as in the literature: the noise is not clipped, images are floats and taken whole, and PSNR is over the full
 frame of the output clipped to [0, 1] (and not rounded to 8 bits).
@@ -20,16 +20,20 @@ from rich.progress import track
 
 from zoo.architectures import load_keras
 from zoo.errors import InputError, UsageError, ZooError, one_line
-from zoo.folders import files_below
+from zoo.folders import files_below, paired
 from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.ensemble import check_ensemble, run_ensemble
 from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
+from zoo.inference.noise_level import noise_level
 from zoo.inference.onnx_file import OnnxFile
 from zoo.inference.pictures import ENDINGS, read_picture
 from zoo.noise import Noise, noise_from_name
 
 if TYPE_CHECKING:
     import keras
+
+# A folder, or files and arrays.
+Images = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ class Score:
 
 def evaluate(
     name_or_model: str | os.PathLike[str] | Denoiser | keras.Model,
-    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str] | np.ndarray],
-    noise: str | Noise,
+    images: Images | tuple[Images, Images],
+    noise: str | Noise | keras.layers.Layer | None = None,
     seed: int = 0,
     *,
     ensemble: int = 1,
@@ -74,8 +78,8 @@ def evaluate(
 
 def evaluate_each(
     name_or_model: str | os.PathLike[str] | Denoiser | keras.Model,
-    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str] | np.ndarray],
-    noise: str | Noise,
+    images: Images | tuple[Images, Images],
+    noise: str | Noise | keras.layers.Layer | None = None,
     seed: int = 0,
     *,
     ensemble: int = 1,
@@ -88,9 +92,12 @@ def evaluate_each(
             image in and out, channels last or first; a second input is the noise level, as a number or as a map).
         images: A folder (and those in it), or a list of files or arrays: uint8, uint16 or float in [0, 1], H×W, H×W×3
             or with alpha, which is left aside; at least 11×11 pixels. Colour becomes gray by its luma where the model
-            is gray.
-        noise: Such as "gaussian:25". Image i draws from ``numpy.random.default_rng([seed, i])``, in the order of the
-            list, or of the files' sorted paths: the same figures each time.
+            is gray. Without noise, a pair (noisy, clean) of folders whose files have equal names, or of such lists in
+            the same order.
+        noise: Such as "gaussian:25", or a Keras layer that adds it (:class:`zoo.training.corrupt.LayerNoise`). Image i
+            draws from ``numpy.random.default_rng([seed, i])``, in the order of the list, or of the files' sorted paths:
+            the same figures each time. None for pairs, which bring theirs: a model that takes the level is told an
+            estimate.
         seed: Of the noise.
         ensemble: Of how many orientations of an image the results are averaged, as for a call of a Denoiser.
         progress: Show a bar on standard error.
@@ -102,23 +109,33 @@ def evaluate_each(
         UsageError: An unknown model or noise, or a model that takes the noise level, with noise that has none.
         InputError: No images, one that cannot be read, or a gray one for a colour model.
     """
-    noise = noise if isinstance(noise, Noise) else noise_from_name(noise)
+    noise = None if noise is None else _noise(noise)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed={seed!r}; expected a whole number from 0 on")
     check_ensemble(ensemble)
-    sources, model = _sources(images), _model(name_or_model)
-    if model.takes_sigma and not noise.has_level:
+    sources = _pairs(images) if noise is None else [(name, None, clean) for name, clean in _sources(images)]
+    model = _model(name_or_model)
+    if model.takes_sigma and noise is not None and not noise.has_level:
         raise UsageError(
             f"noise {noise.name!r} for a model that takes the noise level; expected such as gaussian:25 or "
             "gaussian:25+bits:8"
         )
-    steps = track(sources, noise.name, console=Console(stderr=True), transient=True, disable=not progress)
-    for i, (name, source) in enumerate(steps):
-        clean = _clean(name, source, model.channels)
-        rng = np.random.default_rng([seed, i])
-        drawn = noise.draw(rng)
-        noisy = drawn.apply(clean, rng)
-        run = partial(_answer, model, name, sigma=drawn.deviation())
+    doing = "pairs" if noise is None else noise.name
+    steps = track(sources, doing, console=Console(stderr=True), transient=True, disable=not progress)
+    for i, (name, given, source) in enumerate(steps):
+        clean = _image(name, source, model.channels)
+        if noise is None:
+            noisy = _image(name, given, model.channels, noisy=True)
+            if noisy.shape != clean.shape:
+                raise InputError(
+                    f"{name}: noisy of {_size(noisy)} pixels, clean of {_size(clean)}; expected equal ones"
+                )
+            level = min(noise_level(noisy), 255.0) if model.takes_sigma else 0.0
+        else:
+            rng = np.random.default_rng([seed, i])
+            drawn = noise.draw(rng)
+            noisy, level = drawn.apply(clean, rng), drawn.deviation()
+        run = partial(_answer, model, name, sigma=level)
         output = run_ensemble(run, noisy, size=ensemble)
         output = np.clip(output, 0, 1)
         yield (
@@ -206,20 +223,51 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
     return sources
 
 
-def _clean(name: str, source: Any, channels: int) -> np.ndarray:
-    """An image as float32 (h, w, channels)."""
+def _pairs(images: Any) -> list[tuple[str, Any, Any]]:
+    """Name, noisy image and clean image (path or array) of each pair."""
+    if not isinstance(images, tuple | list) or len(images) != 2:
+        raise UsageError(f"no noise for images={images!r}; expected one, such as gaussian:25, or a pair (noisy, clean)")
+    noisy, clean = map(_sources, images)
+    if all(isinstance(half, str | os.PathLike) for half in images):
+        folders = Path(images[0]), Path(images[1])
+        return [(str(b.relative_to(folders[1])), a, b) for a, b in paired(*folders, ENDINGS)]
+    if len(noisy) != len(clean):
+        raise UsageError(f"{len(noisy)} noisy and {len(clean)} clean images; expected as many")
+    return [(name, a, b) for (_, a), (name, b) in zip(noisy, clean, strict=True)]
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[0]}×{image.shape[1]}"
+
+
+def _image(name: str, source: Any, channels: int, *, noisy: bool = False) -> np.ndarray:
+    """An image as float32 (h, w, channels); a noisy one may lead beyond [0, 1]."""
     array = source if isinstance(source, np.ndarray) else read_picture(Path(source))[0]
     try:
         if channels_of(array) > channels:
             array = to_gray(array)
         check_image(array, channels)
         _check_window(array)
-        clean = to_tensor(array, channels)[0][0]
-        if not (clean.min() > -1e-5 and clean.max() < 1 + 1e-5):  # but for rounding; every output is cut there
-            raise InputError(f"clean image from {clean.min():g} to {clean.max():g}; expected values in [0, 1]")
-        return clean
+        image = to_tensor(array, channels)[0][0]
+        # But for rounding; every output is cut there.
+        if not noisy and not (image.min() > -1e-5 and image.max() < 1 + 1e-5):
+            raise InputError(f"clean image from {image.min():g} to {image.max():g}; expected values in [0, 1]")
+        return image
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
+
+
+def _noise(noise: Any) -> Noise:
+    # Without importing Keras, which is not there in a base install.
+    if not isinstance(noise, Noise) and _is_of_keras(noise):
+        from zoo.training.corrupt import as_noise
+
+        return as_noise(noise)
+    return noise if isinstance(noise, Noise) else noise_from_name(noise)
+
+
+def _is_of_keras(thing: Any) -> bool:
+    return any(parent.__module__.partition(".")[0] == "keras" for parent in type(thing).__mro__)
 
 
 # ---- models ----------------------------------------------------------------------------------------------------------
@@ -248,8 +296,7 @@ def _answer(model: _Model, name: str, image: np.ndarray, sigma: Any) -> np.ndarr
 def _model(source: Any) -> _Model:
     if isinstance(source, Denoiser):
         return _from_denoiser(source)
-    # Without importing Keras, which is not there in a base install.
-    if any(parent.__module__.partition(".")[0] == "keras" for parent in type(source).__mro__):
+    if _is_of_keras(source):
         return _from_keras(source)
     if not isinstance(source, str | os.PathLike):
         raise UsageError(f"a {type(source).__name__} to evaluate; expected a name, a path, a Denoiser or a Keras model")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from zoo.errors import InputError
+from zoo.errors import InputError, UsageError
 
 # What the zoo draws itself is no one's picture, where it lies beside such a file: of a run, or of an entry.
 DRAWN, BESIDE = ("curve.png", "before-after.png", "strip.webp"), ("run.json", "plan.json", "entry.json")
@@ -18,6 +18,18 @@ def by_name(folder: Path, files: Iterable[Path]) -> dict[Path, list[Path]]:
     for file in files:
         named.setdefault(file.relative_to(folder).with_suffix(""), []).append(file)
     return named
+
+
+def paired(noisy: Path, clean: Path, endings: Collection[str]) -> list[tuple[Path, Path]]:
+    """The files of two folders by their names, each with its other half. Raises UsageError: one that has none."""
+    left, right = (by_name(folder, files_below(folder, endings)) for folder in (noisy, clean))
+    if several := next((files for files in (*left.values(), *right.values()) if len(files) > 1), None):
+        raise UsageError(f"{' and '.join(map(str, several))}: which one is of the pair? expected one of each name")
+    if odd := sorted(map(str, left.keys() ^ right.keys())):
+        raise UsageError(
+            f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
+        )
+    return [(left[name][0], right[name][0]) for name in sorted(left)]
 
 
 def files_below(folder: Path, endings: Collection[str]) -> list[Path]:

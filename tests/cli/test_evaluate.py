@@ -45,6 +45,19 @@ def test_json_is_the_same_for_a_file(zoo, blur, images):
     )
 
 
+def test_pairs_are_measured(zoo, blur, images, tmp_path):
+    noisy = tmp_path / "noisy"
+    noisy.mkdir()
+    for path in images.iterdir():
+        Image.fromarray(np.asarray(Image.open(path)) // 2).save(noisy / path.name)
+    model = blur(1)
+    result = zoo("evaluate", model, images, "--noisy", noisy, "--json")
+    score = evaluate(model, (noisy, images))
+    assert json.loads(result.out) == [{"set": str(images), "noise": str(noisy), **score.row()}]
+    refused = zoo("evaluate", model, images, "--noisy", noisy, "--noise", "gaussian:25")
+    assert refused.status == 2 and "not allowed with argument" in refused.err
+
+
 def test_without_noise_the_baseline_is_infinite(zoo, blur, images):
     result = zoo("evaluate", blur(1), images, "--noise", "gaussian:0")
     assert result.out.splitlines()[1].split()[3] == "inf"

@@ -99,7 +99,10 @@ def test_noisy_images_alone(parent: Path, pictures: dict[str, Path], tmp_path: P
 def test_without_gain_the_parents_weights_are_the_result(
     parent: Path, pictures: dict[str, Path], tmp_path: Path
 ) -> None:
-    verdict = tune(parent, tmp_path / "mine", clean=pictures["clean"], steps=1, learning_rate=1e-12)
+    options: dict[str, Any] = {"noise": "gaussian:2", "steps": 1, "learning_rate": 1e-12}
+    verdict = tune(parent, tmp_path / "mine", clean=pictures["clean"], **options)
+    before, after = zoo.describe(parent), zoo.describe(tmp_path / "mine")
+    assert (before.noise, before.training_data) == (after.noise, after.training_data)
     assert not verdict.improved and "did not help" in str(verdict)
     for a, b in zip(zoo.load_keras(parent).get_weights(), zoo.load_keras(tmp_path / "mine").get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -146,7 +149,23 @@ def test_a_refused_run_leaves_nothing(parent: Path, pictures: dict[str, Path], t
         tune(parent, tmp_path / "mine", clean=pictures["clean"], noise="bayer:10,3")
     with pytest.raises(UsageError, match="learning_rate=0"):
         tune(parent, tmp_path / "mine", clean=pictures["clean"], learning_rate=0)
+    with pytest.raises(UsageError, match="clean of a list; expected the path of a folder"):
+        tune(parent, tmp_path / "mine", clean=[photographs.camera()])
+    with pytest.raises(UsageError, match="pairs='a'; expected two folders"):
+        tune(parent, tmp_path / "mine", pairs="a")
     assert not (tmp_path / "mine.training").exists()
+
+
+def test_what_was_found_is_told_where_the_bar_is_shown(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures["clean"] / "6.png").unlink()
+    pairs = (pictures["noisy"], pictures["clean"])
+    tune(parent, tmp_path / "quiet", pairs=pairs, steps=1)
+    assert capsys.readouterr() == ("", "")
+    tune(parent, tmp_path / "told", pairs=pairs, steps=1, progress=True)
+    out, err = capsys.readouterr()
+    assert not out and "6: only in" in err and "5 to learn from" in err
 
 
 @pytest.mark.parametrize(("freeze", "trained"), [("encoder", ("decoder_", "head")), ("all-but-head", ("head",))])

@@ -373,9 +373,16 @@ def test_gray_images_have_no_saturation():
 
 def test_what_would_change_the_noise_that_images_bring_is_refused():
     images = open_images((pictures(), [picture // 2 for picture in pictures()]), 3)
-    for name in ("contrast", "saturation", "frame"):
+    for name in ("contrast", "saturation", "frame", "rescale"):
         with pytest.raises(UsageError, match=f"{name}=2 would change the noise"):
             batches(images, None, batch=4, patch=16, seed=0, augmentation=Augment(**{name: 2}))
+
+
+def test_the_noise_of_pairs_stays_as_strong_as_it_is():
+    clean = [np.full((64, 64), level, np.float32) for level in (0.3, 0.5, 0.7)]
+    noisy = [image + np.random.default_rng(i).normal(0, 0.1, image.shape) for i, image in enumerate(clean)]
+    for found, shown in first(batches(open_images((noisy, clean), 1), None, batch=8, patch=32, seed=0), 12):
+        np.testing.assert_allclose((found - shown).std((1, 2, 3)), 0.1, rtol=0.12)
 
 
 def test_augmentation_is_bounded():

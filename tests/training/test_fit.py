@@ -22,10 +22,11 @@ from skimage import data as photographs
 
 import zoo
 from zoo.errors import DivergenceError, InputError, UsageError
+from zoo.noise import Mixture, Sometimes
 from zoo.training import guide
 from zoo.training.corrupt import as_noise
 from zoo.training.curves import read_csv
-from zoo.training.data import batches, hold_out
+from zoo.training.data import Augment, batches, hold_out
 from zoo.training.guide import Guide
 from zoo.training.sources import open_images
 
@@ -253,11 +254,13 @@ def test_divergence_is_seen_by_the_validation_too(short_rounds, tmp_path):
 
 
 def test_noise_for_images_that_bring_theirs_is_refused_before_it_is_drawn():
-    with pytest.raises(UsageError, match="expected exactly one of the two"):
+    with pytest.raises(UsageError, match="noise 'jpeg:50' for noisy images, which bring their own"):
         zoo.fit(tiny(), PHOTOGRAPHS, steps=1, self_supervised=True, **{**QUICK, "noise": "jpeg:50"})
     other = [255 - photograph for photograph in PHOTOGRAPHS]
-    with pytest.raises(UsageError, match="expected exactly one of the two"):
+    with pytest.raises(UsageError, match="noise 'jpeg:50' for pairs of images, which bring their own"):
         zoo.fit(tiny(), (other, PHOTOGRAPHS), steps=1, **{**QUICK, "noise": "jpeg:50"})
+    with pytest.raises(UsageError, match="self_supervised=True with pairs of images"):
+        zoo.fit(tiny(), (other, PHOTOGRAPHS), steps=1, self_supervised=True, **{**QUICK, "noise": None})
 
 
 def test_a_damaged_file_of_a_set_larger_than_the_memory_is_told(short_rounds, tmp_path, monkeypatch):
@@ -299,11 +302,20 @@ def test_wrong_arguments_are_refused_in_one_line(wrong):
         ({"patience": "x"}, "patience='x'; expected a whole number from 1 on"),
         ({"augment": True}, "augment=True; expected zoo.Augment"),
         ({"noise": 25}, "noise=25; expected a name, such as 'gaussian:25'"),
+        ({"learning_rate": "0.1"}, "learning_rate='0.1'; expected a number"),
+        ({"ema": None}, "ema=None; expected a number"),
+        ({"loss": None}, "loss=None; expected one of l1, l2"),
     ],
 )
 def test_values_of_another_kind_are_told_by_their_names(wrong, message):
     with pytest.raises(UsageError, match=message):
         zoo.fit(tiny(), PHOTOGRAPHS, steps=1, **{**QUICK, **wrong})
+
+
+@pytest.mark.parametrize("model", ["resnet-gaussian-gray", keras.Sequential([keras.layers.Conv2D(1, 3)])])
+def test_what_is_no_model_yet_is_told(model):
+    with pytest.raises(UsageError, match=f"a {type(model).__name__} to train; expected a built Keras model"):
+        zoo.fit(model, PHOTOGRAPHS, steps=1, **QUICK)
 
 
 def test_images_of_no_kind_are_told():
@@ -339,6 +351,7 @@ def test_a_run_is_not_overwritten_and_nothing_is_not_resumed(run, tmp_path):
         ({"patch": 16}, "patch=16 .* which has 32"),
         ({"loss": "l2"}, "loss='l2' .* which has 'l1l2'"),
         ({"ema": 0}, "ema=False .* which has True"),
+        ({"range_penalty": 1.0}, "range_penalty=1.0 .* which has 0.0"),
     ],
 )
 def test_another_run_is_not_resumed(run, other, message):
@@ -355,6 +368,33 @@ def test_the_run_of_another_network_is_not_resumed(run, another):
     with pytest.raises(UsageError, match="another network"):
         zoo.fit(another(), PHOTOGRAPHS, steps=20, out=run, resume=True, **QUICK)
     assert contents(run) == before
+
+
+def test_a_run_is_not_resumed_on_other_images(run):
+    before, other = contents(run), [np.flipud(photograph) for photograph in PHOTOGRAPHS]
+    for images, checks, message in [(other, None, "learned from other"), (PHOTOGRAPHS, other, "validated on other")]:
+        with pytest.raises(UsageError, match=f"the run in .* {message} images; expected the same"):
+            zoo.fit(tiny(), images, checks, steps=20, out=run, resume=True, **QUICK)
+    assert contents(run) == before
+
+
+def test_files_are_the_same_wherever_they_lie(tmp_path):
+    """But not once one of them is another."""
+    for place in ("here", "there", "other"):
+        (tmp_path / place).mkdir()
+        for i, photograph in enumerate(PHOTOGRAPHS):
+            Image.fromarray(photograph if place != "other" else np.fliplr(photograph)).save(
+                tmp_path / place / f"{i}.png"
+            )
+    here, there, other = (open_images(tmp_path / place, 1).digest for place in ("here", "there", "other"))
+    assert here == there != other
+
+
+def test_batches_of_another_size_are_counted_as_they_were(short_rounds, tmp_path):
+    zoo.fit(tiny(), PHOTOGRAPHS, steps=20, validate_every=10, out=tmp_path / "run", **QUICK)
+    more = {**QUICK, "batch": 8, "steps": 40, "validate_every": 10}
+    history = zoo.fit(tiny(), PHOTOGRAPHS, out=tmp_path / "run", resume=True, **more)
+    assert [row["images"] for row in history.rows] == [40, 80, 160, 240]
 
 
 class Own(keras.layers.Layer):
@@ -508,10 +548,6 @@ class Rows(keras.layers.Layer):
 
 
 def test_noise_by_a_layer_of_ones_own(short_rounds):
-    from zoo.training.corrupt import as_noise
-    from zoo.training.data import Augment, batches
-    from zoo.training.sources import open_images
-
     images = open_images([np.full((64, 64), 128, np.uint8)], 1)
     data = batches(images, as_noise(Rows()), batch=2, patch=32, seed=0, augmentation=Augment.none())
     drawn = [noisy.numpy() - clean.numpy() for noisy, clean in data.take(3)]
@@ -524,6 +560,74 @@ def test_noise_by_a_layer_of_ones_own(short_rounds):
     )
     measured = [row["validation_psnr"] for row in history.rows if row["validation_psnr"] is not None]
     assert max(measured) > 20 * np.log10(255 / 30) + 4  # the noisy pictures' own, which the model began with
+
+
+class Frozen(keras.layers.Layer):
+    """Noise of one's own, by numpy: what it draws when it is traced, it adds ever after."""
+
+    def call(self, clean):
+        return clean + np.random.default_rng().normal(0, 0.1, clean.shape[1:])
+
+
+def test_noise_that_is_the_same_in_all_batches_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="layer:Frozen adds the same to every batch"):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=10, out=tmp_path / "run", **{**QUICK, "noise": Frozen()})
+    assert not (tmp_path / "run").exists()
+
+
+class Hum(zoo.Noise):
+    """A noise of one's own that only numpy can draw."""
+
+    kind, bounds, name = "hum", {}, "hum"
+
+    def apply(self, image, rng):
+        return image + rng.normal(0, 0.1, (image.shape[0], 1, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("noise", [Hum(), Mixture((zoo.Gaussian(5), Hum())), Sometimes(Hum())])
+def test_noise_without_a_sampler_is_refused_before_anything_is_done(noise):
+    with pytest.raises(UsageError, match="noise of a Hum, which only numpy can draw; expected a Keras layer"):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": noise})
+
+
+def test_pairs_validate_what_is_trained_on_drawn_noise(short_rounds):
+    """They are what is measured, whatever is drawn in training. Who is told the level cannot be told theirs."""
+    noisy = [image + np.random.default_rng(0).normal(0, 12.75, image.shape) for image in PHOTOGRAPHS]
+    pairs = [image.astype(np.float32) / 255 for image in noisy], [image / np.float32(255) for image in PHOTOGRAPHS]
+    history = zoo.fit(tiny(), PHOTOGRAPHS, pairs, steps=1, **QUICK)
+    assert history.noisy_psnr == pytest.approx(20 * np.log10(20), abs=0.3)  # clipped
+    with pytest.raises(UsageError, match="validation pairs for a model that takes the noise level"):
+        zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, pairs, steps=1, **QUICK)
+    with pytest.warns(zoo.errors.ZooWarning, match="the noisy images are cleaner than the clean ones"):
+        zoo.fit(tiny(), pairs[::-1], steps=1, **{**QUICK, "noise": None})
+    with pytest.raises(UsageError, match="no noise for clean images; expected one, such as gaussian:0-55"):
+        zoo.fit(tiny(), pairs, PHOTOGRAPHS, steps=1, **{**QUICK, "noise": None})
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 255, -300])
+def test_pairs_on_another_scale_are_refused(wrong):
+    clean = [image / np.float32(255) for image in PHOTOGRAPHS]
+    noisy, odd = [image * 0.9 for image in clean], [*clean[:2], np.full_like(clean[2], wrong)]
+    for pairs in ((odd[::-1], clean[::-1]), (noisy, odd)):
+        with pytest.raises((InputError, UsageError), match="float image of mean .*expected finite values about"):
+            zoo.fit(tiny(), pairs, steps=1, **{**QUICK, "noise": None})
+
+
+def test_lists_of_files_are_as_good_as_folders(tmp_path):
+    files = {}
+    for side in ("noisy", "clean"):
+        files[side] = [tmp_path / f"{side}{i}.png" for i in range(3)]
+        for i, path in enumerate(files[side]):
+            Image.fromarray(PHOTOGRAPHS[i] // (2 if side == "noisy" else 1)).save(path)
+    alone, pairs = open_images(files["clean"], 1), open_images((files["noisy"], list(map(str, files["clean"]))), 1)
+    for i, photograph in enumerate(PHOTOGRAPHS):
+        np.testing.assert_allclose(alone.image(i)[..., 0], photograph / np.float32(255), atol=1e-6)
+        np.testing.assert_allclose(pairs.image(i)[..., 0], (photograph // 2) / np.float32(255), atol=1e-6)
+        np.testing.assert_allclose(pairs.image(i)[..., 1], photograph / np.float32(255), atol=1e-6)
+    with pytest.raises(UsageError, match="3 noisy and 2 clean images"):
+        open_images((files["noisy"], files["clean"][:2]), 1)
+    with pytest.raises(InputError, match="cannot read .*nowhere.png"):
+        open_images([tmp_path / "nowhere.png"], 1)
 
 
 def test_patience_ends_a_run_for_good(short_rounds, tmp_path):

@@ -15,7 +15,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 from zoo.cli import compare, denoise, evaluate, export, finetune, listing, noise, show, train
-from zoo.errors import UsageError, ZooError, one_line
+from zoo.cli.say import say
+from zoo.errors import UsageError, ZooError, ZooWarning, one_line
 
 SUBCOMMANDS = (listing, show, denoise, compare, noise, train, finetune, evaluate, export)
 STDERR = 2
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Decoders warn of what is odd in a file; what matters is said in a line of our own.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.simplefilter("default", ZooWarning)
+            warnings.showwarning = _warned
             with _quiet_libraries() if getattr(args, "decodes", False) else nullcontext():
                 status = args.run(args)
         sys.stdout.flush()
@@ -66,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(one_line(error), 1)
     except KeyboardInterrupt:
         return _failed("interrupted", INTERRUPTED)
+
+
+def _warned(message: Warning | str, *_: Any) -> None:
+    say(f"zoo: warning: {message}")
 
 
 def _prepare_streams() -> None:

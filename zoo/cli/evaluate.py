@@ -1,4 +1,4 @@
-"""``zoo evaluate``: PSNR and SSIM of a denoiser over a folder of clean images, against named noise."""
+"""``zoo evaluate``: PSNR and SSIM of a denoiser over a folder of clean images, against named noise or noisy ones."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a denoiser on clean images and named noise",
-        description="Measure PSNR and SSIM over a folder of clean images, with the noisy baseline beside it. The noise "
-        "is not clipped, images are taken whole, and the same seed gives the same figures.",
+        help="measure a denoiser on clean images and named noise, or on pairs",
+        description="Measure PSNR and SSIM over a folder of clean images, with the noisy baseline beside it: on noise "
+        "that is drawn (not clipped; the same seed gives the same figures), or on noisy images of the same names. They "
+        "are taken whole. On pairs, a model that takes the noise level is told an estimate.",
     )
     parser.add_argument("model", metavar="MODEL", help="name of an entry, its folder, or a .keras or .onnx file")
     parser.add_argument("images", metavar="IMAGES", help="folder of clean images")
-    parser.add_argument(
-        "--noise",
-        metavar="NAME",
-        action="append",
-        required=True,
-        help="such as gaussian:25; may be repeated",
+    noisy = parser.add_mutually_exclusive_group(required=True)
+    noisy.add_argument("--noise", metavar="NAME", action="append", help="such as gaussian:25; may be repeated")
+    noisy.add_argument(
+        "--noisy", metavar="FOLDER", help="noisy images, of the clean ones' names: pairs, on which no noise is drawn"
     )
     add_ensemble(parser)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (0)")
@@ -37,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Print a row per noise."""
     from zoo.noise import noise_from_name
 
-    noises = [noise_from_name(name) for name in args.noise]  # all of them, before time is spent on the first
+    # All of them, before time is spent on the first.
+    noises = [noise_from_name(name) for name in args.noise] if args.noise else [None]
     from zoo.cli.heavy import import_keras
     from zoo.cli.tables import score_table
     from zoo.evaluation import evaluate
@@ -47,9 +47,10 @@ def run(args: argparse.Namespace) -> int:
 
     rows = []
     for noise in noises:
+        images = args.images if noise else (args.noisy, args.images)
         score = evaluate(
-            args.model, args.images, noise, seed=args.seed, ensemble=args.ensemble, progress=sys.stderr.isatty()
+            args.model, images, noise, seed=args.seed, ensemble=args.ensemble, progress=sys.stderr.isatty()
         )
-        rows.append({"set": args.images, "noise": noise.name, **score.row()})
+        rows.append({"set": args.images, "noise": noise.name if noise else args.noisy, **score.row()})
     print(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else score_table(rows))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from typing import Any
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         command=_text(shlex.join(["zoo", *sys.argv[1:]])) if sys.argv[0].endswith("zoo") else "",
         say=print,
     )
-    print(f"{verdict}\n{args.output}: use it by its path, as --model {args.output}")
+    place = args.output if os.path.dirname(args.output) else os.path.join(os.curdir, args.output)  # no entry's name
+    print(f"{verdict}\n{args.output}: use it by its path, as --model {place}")
     return 0
 
 

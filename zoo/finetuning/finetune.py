@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -16,7 +18,7 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import MissingExtraError, UsageError, ZooWarning
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
 from zoo.finetuning.range_test import range_test
@@ -85,7 +87,8 @@ def finetune(
             its own.
         batch, patch, seed: As for :func:`zoo.fit`.
         command: What the user typed, for the entry's card.
-        say: Told what was found in the images and what is being done.
+        say: Told what was found in the images, what of them was left out, and what is being done; by default, it stands
+            on standard error where ``progress`` is shown.
         progress: Show bars on standard error.
 
     Returns:
@@ -96,7 +99,7 @@ def finetune(
     """
     if find_spec("onnx") is None:  # before time is spent
         raise MissingExtraError("an entry's ONNX file", "export")
-    say = say or (lambda _: None)
+    say = say or (_tell if progress else lambda _: None)
     entry, folder = describe(parent), place(out, resume)
     training = run_folder(folder)
     kept = kept_plan(training) if resume else {}
@@ -200,11 +203,13 @@ def source(clean: Any, pairs: Any, noisy: Any) -> tuple[Kind, tuple[Any, ...]]:
     if len(given) != 1:
         raise UsageError(f"{', '.join(given) or 'no images'} given; expected exactly one of clean, pairs, noisy")
     (kind,) = given
-    if kind != "pairs":
-        return kind, (sources[kind],)
-    if isinstance(pairs, str) or len(pairs) != 2:
+    if kind == "pairs" and (not isinstance(pairs, Sequence) or isinstance(pairs, str) or len(pairs) != 2):
         raise UsageError(f"pairs={pairs!r}; expected two folders, (noisy, clean)")
-    return kind, tuple(pairs)
+    folders = tuple(pairs) if kind == "pairs" else (sources[kind],)
+    for folder in folders:
+        if not isinstance(folder, str | os.PathLike):
+            raise UsageError(f"{kind} of a {type(folder).__name__}; expected the path of a folder")
+    return kind, folders
 
 
 def noise_on(kind: Kind, noise: str | Noise | keras.layers.Layer | None, entry: Pretrained) -> Noise | None:
@@ -226,6 +231,10 @@ def _arrays(items: Sequence[Item]) -> Any:
     return images, [cast(np.ndarray, item.clean) for item in items]
 
 
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
 # ---- the run ---------------------------------------------------------------------------------------------------------
 
 
@@ -240,16 +249,18 @@ def _train(
     """The run itself; interrupted by the user, it ends with the best weights so far."""
     state, best = folder / "run.json", folder / "best.weights.h5"
     try:
-        return fit(
-            model,
-            *data,
-            out=folder,
-            resume=resume and state.is_file(),
-            schedule=Schedule("cosine", warmup=50),
-            patience=20,
-            validate_every=100,
-            **options,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ZooWarning)  # of what the survey has told
+            return fit(
+                model,
+                *data,
+                out=folder,
+                resume=resume and state.is_file(),
+                schedule=Schedule("cosine", warmup=50),
+                patience=20,
+                validate_every=100,
+                **options,
+            )
     except KeyboardInterrupt:
         if not (best.is_file() and state.is_file()):
             raise
@@ -291,7 +302,7 @@ def _publish(
         folder,
         architecture=entry.architecture,
         config=entry.config,
-        noise=entry.noise if noise is None or LayerNoise.kind in noise.kinds else noise,
+        noise=entry.noise if noise is None or LayerNoise.kind in noise.kinds or not verdict.improved else noise,
         license=entry.license,
         recipe={
             "docstring": f"`{entry.name}`, fine-tuned on {kind} of its user.\n\n{verdict}",
@@ -303,6 +314,8 @@ def _publish(
             "name": f"{kind} of the user, and what the parent was trained on ({entry.training_data.get('name', '?')})",
             "images": len(found.items),
             "megapixels": round(found.megapixels, 2),
-        },
+        }
+        if verdict.improved
+        else entry.training_data,
         add=add,
     )

@@ -22,7 +22,7 @@ from zoo.folders import by_name, files_below
 from zoo.inference.images import to_color, to_gray, white_of
 from zoo.inference.noise_level import noise_level
 from zoo.inference.pictures import ENDINGS, as_float, open_picture
-from zoo.training.sources import CACHE_BYTES
+from zoo.training.sources import CACHE_BYTES, CLEAN_SIGMA, swapped
 
 Kind = Literal["clean", "pairs", "noisy"]
 
@@ -31,8 +31,6 @@ SHARE, MOST = 0.15, 16
 
 FEWEST = 3  # one to learn from, one to choose the weights by, one to judge them
 FEW, FEW_MEGAPIXELS = 10, 1.0
-# A clean folder whose images have more than this, on the 0–255 scale, is called noisy.
-CLEAN_SIGMA = 3.0
 # Noise that neighbouring pixels share seems weak beside that of every other pixel. On val/, white, photon and sensor
 # noise and impulses have 0.98 to 1.04 times the level there (up to 1.2 with JPEG after), demosaiced noise 3.7 to 6
 # times. Below FAINT, clean pictures' texture looks like it.
@@ -240,12 +238,9 @@ def _take_notes(found: Survey) -> None:
     references = [item.image if found.kind == "clean" else item.clean for item in some]
     levels = [noise_level(image) for image in references if image is not None]
     level = float(np.median(levels)) if levels and found.kind != "noisy" else 0.0
-    given = float(np.median([noise_level(item.image) for item in some])) if found.kind == "pairs" else level
-    if level > CLEAN_SIGMA and given < level / 2:
-        found.notes.append(
-            f"the noisy images are cleaner than the clean ones (sigma {given:.1f} and {level:.1f}): expected first the "
-            "noisy ones, then the clean ones"
-        )
+    pairs = [(item.image, item.clean) for item in some if item.clean is not None]
+    if pairs and (doubt := swapped(*zip(*pairs, strict=True))):
+        found.notes.append(doubt)
     elif level > CLEAN_SIGMA:
         found.notes.append(
             f"the clean images look noisy themselves (sigma {level:.1f}): "

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
 
-from zoo.errors import EntryError, UsageError, ZooError, one_line
+from zoo.errors import EntryError, UsageError, ZooError, ZooWarning, one_line
 from zoo.inference.ensemble import check_ensemble, margin, run_ensemble
 from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
 from zoo.inference.noise_level import noise_level
@@ -222,6 +222,7 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
         warnings.warn(
             f"sigma={level:g} is hardly any noise on the 0–255 scale; for a deviation of {level:g} on the [0, 1] scale "
             f"pass sigma={255 * level:.3g}",
+            ZooWarning,
             stacklevel=3,
         )
     return level

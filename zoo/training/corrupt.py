@@ -65,7 +65,20 @@ def as_noise(noise: str | Noise | keras.layers.Layer) -> Noise:
         if keras.backend.backend() != "tensorflow":
             raise UsageError(f"a layer as noise with the backend {keras.backend.backend()}; expected tensorflow")
         return LayerNoise(noise)
-    return noise if isinstance(noise, Noise) else noise_from_name(noise)
+    if not isinstance(noise, Noise):
+        return noise_from_name(noise)
+    _expect_sampler(noise)
+    return noise
+
+
+def _expect_sampler(noise: Noise) -> None:
+    for part in noise.parts if isinstance(noise, Mixture) else [noise.part] if isinstance(noise, Sometimes) else []:
+        _expect_sampler(part)
+    if corrupt.dispatch(type(noise)) is corrupt.dispatch(object):
+        raise UsageError(
+            f"noise of a {type(noise).__name__}, which only numpy can draw; expected a Keras layer that adds it "
+            "(zoo.training.corrupt.LayerNoise), or a kind of the zoo"
+        )
 
 
 @singledispatch

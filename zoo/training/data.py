@@ -38,7 +38,9 @@ class Augment:
 
     flip: bool = True
     transpose: bool = True
-    rescale: float = 1.25  # up to this factor more of the image is shrunk into the patch, for half of the patches
+    # Up to this factor more of the image is shrunk into the patch, for half of the patches. Where images bring their
+    # noise it must be 1: shrinking makes that weaker.
+    rescale: float = 1.25
     brightness: float = 0.05  # up to this much is added or taken, on the [0, 1] scale
     # For a quarter of the patches, up to this factor about their mean, cut at black and white: what is drawn or written
     # is black on white in places, and photographs seldom are.
@@ -87,8 +89,13 @@ def hold_out(images: ImageSet, every: int = 10) -> tuple[list[int], list[int]]:
 
 def check_noise(images: ImageSet, noise: Noise | None, *, self_supervised: bool) -> None:
     """Refuse noise for images that bring theirs, and clean images without any. Raises UsageError."""
-    if (noise is None) != (images.paired or self_supervised) or (images.paired and self_supervised):
-        raise UsageError("pairs of images bring their noise, clean images need one: expected exactly one of the two")
+    kind = "pairs of" if images.paired else "noisy" if self_supervised else "clean"
+    if images.paired and self_supervised:
+        raise UsageError("self_supervised=True with pairs of images; expected noisy images alone")
+    if noise is None and kind == "clean":
+        raise UsageError("no noise for clean images; expected one, such as gaussian:0-55, or pairs of images")
+    if noise is not None and kind != "clean":
+        raise UsageError(f"noise {noise.name!r} for {kind} images, which bring their own; leave it out")
 
 
 def batches(
@@ -116,19 +123,14 @@ def batches(
         numbers: Use only these images.
         self_supervised: The images are noisy, and nothing else is known: see :mod:`zoo.training.neighbors`.
     """
-    augmentation = augmentation or (Augment(rescale=1) if self_supervised else Augment())
+    augmentation = augmentation or (Augment() if noise is not None else Augment(rescale=1))
     chosen = np.arange(len(images)) if numbers is None else np.asarray(numbers)
     check_noise(images, noise, self_supervised=self_supervised)
     # Without clean images, the network sees half of the pixels in each direction.
     named, patch = ("2·patch", 2 * patch) if self_supervised else ("patch", patch)
-    if augmentation.rescale > 1 and self_supervised:
-        raise UsageError(
-            f"rescale={augmentation.rescale!r} of noisy images, whose neighbouring pixels would share their noise; "
-            "expected 1"
-        )
     if augmentation.saturation > 1 and images.channels == 1:
         raise UsageError(f"saturation={augmentation.saturation!r} of gray images; expected 1, or images in colour")
-    for name, none in {"contrast": 1, "saturation": 1, "frame": 0}.items():
+    for name, none in {"contrast": 1, "saturation": 1, "frame": 0, "rescale": 1}.items():
         if (value := getattr(augmentation, name)) != none and (images.paired or self_supervised):
             raise UsageError(
                 f"{name}={value!r} would change the noise too that the images bring; expected {none}, or clean images"
@@ -375,6 +377,22 @@ def some_noise(noise: Noise, clean: np.ndarray, seed: int, i: int) -> tuple[Nois
         if not np.array_equal(noisy, clean):
             break
     return drawn, noisy
+
+
+def refuse_frozen(pairs: Sequence[tuple[Any, Any]], noise: Noise) -> None:
+    """Refuse a layer whose noise is the same in all batches: numbers that it has from numpy, or from Python, are drawn
+    once, when TensorFlow traces it, and a network learns them by heart.
+    """
+    if not isinstance(noise, LayerNoise):
+        return
+    added = [np.subtract(noisy, clean) for noisy, clean in pairs]
+    height, width = (min(one.shape[axis] for one in added) for axis in (1, 2))  # but for what was trimmed
+    added = [one[:, :height, :width] for one in added]
+    if len(added) > 1 and added[0].any() and all(np.allclose(one, added[0], atol=1e-5) for one in added):
+        raise UsageError(
+            f"{noise.name} adds the same to every batch, which a network learns by heart; expected numbers from "
+            "keras.random with a SeedGenerator: numpy's are drawn once, when TensorFlow traces the layer"
+        )
 
 
 def refuse_copying(pairs: Iterable[tuple[Any, Any]], where: str) -> None:

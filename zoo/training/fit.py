@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import gc
 import itertools
+import numbers
 import os
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooWarning
 from zoo.noise import Noise
 from zoo.training.corrupt import as_noise
-from zoo.training.data import Augment, batches, check_noise, hold_out, refuse_copying, validation_pairs
+from zoo.training.data import Augment, batches, check_noise, hold_out, refuse_copying, refuse_frozen, validation_pairs
 from zoo.training.devices import Devices
 from zoo.training.guide import Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 from zoo.training.run import History, Run, layers_digest
-from zoo.training.sources import Source, open_images
+from zoo.training.sources import Source, open_images, swapped
 
 # Batches of which one must differ from its target.
 LOOKED_AT = 8
@@ -62,7 +64,8 @@ def fit(
             ``keras.config.set_dtype_policy("mixed_bfloat16")`` (or float16) before building it; for several GPUs or
             machines build and train it inside ``zoo.all_devices()``.
         train: Clean images, or pairs: see :func:`zoo.training.sources.open_images`.
-        validation: The same, disjoint from ``train``; without it, every tenth image of ``train`` is held out.
+        validation: The same, disjoint from ``train``; without it, every tenth image of ``train`` is held out. Pairs can
+            validate what is trained on drawn noise.
         noise: What is drawn on clean images: ``"gaussian:0-55"``, or a Keras layer that adds noise of your own
             (:class:`zoo.training.corrupt.LayerNoise`); None for pairs.
         steps, minutes: The budget: exactly one of the two. With ``minutes`` the schedule follows the clock; several
@@ -70,11 +73,11 @@ def fit(
         out: A folder that receives ``last-STEP.weights.h5`` and ``best.weights.h5``, ``curve.csv``, ``curve.png`` and
             ``run.json``; None writes nothing.
         resume: Continue the run in ``out`` as if it had never stopped: same data order, same optimizer state. Network,
-            noise, loss, optimizer, patch, seed and whether there is an ``ema`` must be the same; the budget may be
-            another.
+            images, noise, loss, optimizer, patch, seed and whether there is an ``ema`` must be the same; the budget may
+            be another.
         batch, patch: Patches per step; their side in pixels.
-        augment: Variations of the patches; :class:`zoo.training.data.Augment` by default, without rescaling where the
-            images are noisy and nothing else.
+        augment: Variations of the patches; :class:`zoo.training.data.Augment` by default, without rescaling where
+            images bring their noise.
         loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", "rmse" (of each image),
             or a Keras loss.
         range_penalty: Weight of the penalty on values outside [0, 1].
@@ -103,6 +106,11 @@ def fit(
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
     if isinstance(steps, float) and steps.is_integer():  # 1e4
         steps = int(steps)
+    if not (isinstance(model, keras.Model) and getattr(model, "inputs", None)):
+        raise UsageError(f"a {type(model).__name__} to train; expected a built Keras model, such as of zoo.build")
+    for name, value in {"learning_rate": learning_rate, "ema": ema, "weight_decay": weight_decay}.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise UsageError(f"{name}={value!r}; expected a number")
     noise = None if noise is None else as_noise(noise)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     if takes_sigma and (noise is None or not noise.has_level):
@@ -129,17 +137,22 @@ def fit(
     # Not the batch, which must be a multiple of the number of devices. The name of a loss may count its instances.
     facts = {"noise": noise.name if noise else None, "loss": loss if isinstance(loss, str) else type(loss).__name__}
     facts |= {"optimizer": optimizer, "patch": int(patch), "seed": int(seed), "ema": bool(ema)}
-    facts |= {"layers": layers_digest(model)}
+    facts |= {"range_penalty": float(range_penalty), "layers": layers_digest(model)}
     run = Run(out, steps=steps, minutes=minutes, resume=resume, writes=devices.is_chief, facts=facts)
     images = open_images(train, channels, clean=not self_supervised)
     check_noise(images, noise, self_supervised=self_supervised)
     if validation is None:
-        checks, (numbers, held) = images, hold_out(images)
+        checks, (kept, held) = images, hold_out(images)
     else:
-        checks, numbers, held = open_images(validation, channels, clean=not self_supervised), None, None
+        checks, kept, held = open_images(validation, channels, clean=not self_supervised), None, None
+    checked = None if checks.paired else noise
+    check_noise(checks, checked, self_supervised=self_supervised)
+    if checks.paired and takes_sigma:
+        raise UsageError("validation pairs for a model that takes the noise level, which nobody knows; leave them out")
+    run.facts |= {"images": images.digest, "validation": checks.digest}
     noisy, clean, sigma = validation_pairs(
         checks,
-        noise,
+        checked,
         seed=seed,
         side=validation_side,
         most=validation_images,
@@ -147,6 +160,8 @@ def fit(
         self_supervised=self_supervised,
     )
     refuse_copying([(noisy, clean)], "validation")
+    if checks.paired and (doubt := swapped(noisy, clean)):
+        warnings.warn(doubt, ZooWarning, stacklevel=2)
     before = PSNR()
     before.update_state(clean, noisy)
 
@@ -175,14 +190,17 @@ def fit(
         start=run.step,
         augmentation=augment,
         takes_sigma=takes_sigma,
-        numbers=numbers,
+        numbers=kept,
         self_supervised=self_supervised,
     )
     examples = iter(data)
     with images.damage_told():
         first, target = next(examples)
-        some = itertools.chain([(first, target)], itertools.islice(examples, LOOKED_AT - 1))
-        refuse_copying(((inputs[0] if takes_sigma else inputs, clean) for inputs, clean in some), "training")
+        some = [(first, target), *itertools.islice(examples, LOOKED_AT - 1)]
+        some = [(inputs[0] if takes_sigma else inputs, clean) for inputs, clean in some]
+        refuse_copying(some, "training")
+        if noise is not None:
+            refuse_frozen(some, noise)
     guide = Guide(
         run,
         validation=([noisy, sigma] if takes_sigma else noisy, clean),

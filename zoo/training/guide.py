@@ -54,6 +54,8 @@ class Guide(keras.callbacks.Callback):
         self.round = min(self.ROUND, validate_every)
         self.revive, self.patience = revive, patience
         self.earlier = run.history.minutes
+        last = run.history.rows[-1] if run.history.rows else {"step": 0, "images": 0}
+        self.before = int(last["step"] or 0), int(last["images"] or 0)
         self.started = time.monotonic()
         self.smoothed = run.history.rows[-1]["loss_smoothed"] if run.history.rows else None
         columns = (
@@ -81,8 +83,14 @@ class Guide(keras.callbacks.Callback):
             self._set_steplength()
 
     def _set_steplength(self) -> None:
-        share = self.schedule(step=self.run.step, images=self.run.step * self.batch, progress=self.run.progress)
+        share = self.schedule(step=self.run.step, images=self._images, progress=self.run.progress)
         self.model.optimizer.learning_rate = self.learning_rate * share
+
+    @property
+    def _images(self) -> int:
+        """Patches seen, of which a run that was resumed may have had other numbers in a batch."""
+        step, images = self.before
+        return images + (self.run.step - step) * self.batch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.run.history.steps += 1
@@ -96,7 +104,7 @@ class Guide(keras.callbacks.Callback):
         self.smoothed = smoothed(self.smoothed, loss)
         row: dict[str, Any] = {
             "step": run.step,
-            "images": run.step * self.batch,
+            "images": self._images,
             "minutes": round(run.history.minutes, 4),
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": loss,

@@ -89,19 +89,20 @@ class Run:
         if self.folder is None or not self.resume:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        another = f"the run in {str(self.folder)!r} is one of another network; expected the same, or another folder"
+        run = f"the run in {str(self.folder)!r}"
+        another = {
+            "layers": f"{run} is one of another network; expected the same, or another folder",
+            "images": f"{run} learned from other images; expected the same, or another folder",
+            "validation": f"{run} was validated on other images; expected the same, or another folder",
+        }
         for name, value in self.facts.items():
             if (kept := state.get("facts", {}).get(name, value)) != value:
-                if name == "layers":
-                    raise UsageError(another)
-                raise UsageError(
-                    f"{name}={value!r} for the run in {str(self.folder)!r}, which has {kept!r}; expected the same, or "
-                    "another folder"
-                )
+                told = f"{name}={value!r} for {run}, which has {kept!r}; expected the same, or another folder"
+                raise UsageError(another.get(name, told))
         try:
             model.load_weights(self.folder / state["last"])
         except ValueError as error:
-            raise UsageError(another) from error
+            raise UsageError(another["layers"]) from error
         for variable, value in zip(_random_states(model), state.get("random", []), strict=False):
             variable.assign(value)
         self.best_loss, self.ended = state["best_loss"], state.get("ended", False)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 from PIL import ExifTags
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
-from zoo.folders import by_name, files_below
+from zoo.folders import files_below, paired
+from zoo.inference.noise_level import noise_level
 from zoo.pillow import open_with_pillow
 
 
@@ -29,10 +31,12 @@ def _bytes_from(variable: str, otherwise: int) -> int:
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
 CACHE_BYTES = _bytes_from("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30)
+# What has more noise than this, on the 0–255 scale, is not called clean.
+CLEAN_SIGMA = 3.0
 # Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
 PATCHES_FROM_FILE = 16
 
-Source = str | os.PathLike[str] | Sequence[np.ndarray] | np.ndarray | tuple[Any, Any]
+Source = str | os.PathLike[str] | Sequence[np.ndarray | str | os.PathLike[str]] | np.ndarray | tuple[Any, Any]
 
 
 class ImageSet:
@@ -65,6 +69,17 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    @property
+    def digest(self) -> str:
+        """A short name for these very images, wherever they lie: by their files' names and sizes, or some pixels."""
+        found = hashlib.sha256(self.sizes.tobytes())
+        if self.files:
+            for files in self.files:
+                found.update("".join(f"{Path(f).name}\0{os.path.getsize(f)}\0" for f in files).encode(errors="replace"))
+        else:
+            found.update(self.pixels[:: max(1, len(self.pixels) // 2**20)].tobytes())
+        return found.hexdigest()[:16]
 
     def image(self, i: int) -> np.ndarray:
         """Image ``i``, float32 (h, w, channels) in [0, 1] (pairs: (h, w, 2·channels), the noisy one first)."""
@@ -115,10 +130,10 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
     """The images of a source.
 
     Args:
-        source: A folder (searched through; JPEG, PNG, BMP); a sequence of arrays, uint8, uint16 or float in [0, 1],
-            (h, w) or (h, w, c), or one array of them all; ``"tfds:NAME"`` or ``"tfds:NAME:SPLIT"`` of
-            tensorflow-datasets; or a pair (noisy, clean) of folders whose files have equal names, or of sequences of
-            arrays of equal sizes.
+        source: A folder (searched through; JPEG, PNG, BMP), or a list of such files; a sequence of arrays, uint8,
+            uint16 or float in [0, 1], (h, w) or (h, w, c), or one array of them all; ``"tfds:NAME"`` or
+            ``"tfds:NAME:SPLIT"`` of tensorflow-datasets; or a pair (noisy, clean) of folders whose files have equal
+            names, or of sequences of arrays or files in the same order.
         channels: 1 or 3. Colour becomes gray by its luma (ITU-R BT.601), gray becomes colour by repetition.
         clean: The images of a sequence are clean, and stay within [0, 1]; noise leads beyond.
 
@@ -128,8 +143,14 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
     if isinstance(source, tuple) and len(source) == 2:
         first, second = source
         if isinstance(first, str | os.PathLike) and isinstance(second, str | os.PathLike):
-            return _pairs(Path(first), Path(second), channels)
+            for folder in (Path(first), Path(second)):
+                _files(folder)
+            return _file_pairs(paired(Path(first), Path(second), EXTENSIONS), channels)
         if isinstance(first, Sequence | np.ndarray) and isinstance(second, Sequence | np.ndarray):
+            if len(first) != len(second) or not len(first):
+                raise UsageError(f"{len(first)} noisy and {len(second)} clean images; expected as many, at least one")
+            if _are_files(first) and _are_files(second):
+                return _file_pairs([(Path(a), Path(b)) for a, b in zip(first, second, strict=True)], channels)
             return _array_pairs(first, second, channels)
     if isinstance(source, str) and source.startswith("tfds:"):
         return ImageSet(_tfds(source, channels), channels, paired=False)
@@ -139,7 +160,24 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
         raise UsageError(f"images={source!r}; expected a folder, arrays, or a pair of either")
     if not len(source):
         raise InputError("no images: received an empty sequence; expected arrays (h, w) or (h, w, channels)")
+    if _are_files(source):
+        return ImageSet([(Path(cast(str, f)),) for f in source], channels, paired=False)
     return ImageSet([_array(np.asarray(a), channels, beyond=not clean) for a in source], channels, paired=False)
+
+
+def _are_files(images: Sequence[Any] | np.ndarray) -> bool:
+    return not isinstance(images, np.ndarray) and isinstance(images[0], str | os.PathLike)
+
+
+def swapped(noisy: Sequence[np.ndarray] | np.ndarray, clean: Sequence[np.ndarray] | np.ndarray) -> str:
+    """What to say of pairs whose noisy images have less noise than the clean ones; empty if they do not."""
+    given, level = (float(np.median([noise_level(image) for image in images])) for images in (noisy, clean))
+    if level <= CLEAN_SIGMA or given >= level / 2:
+        return ""
+    return (
+        f"the noisy images are cleaner than the clean ones (sigma {given:.1f} and {level:.1f}): expected first the "
+        "noisy ones, then the clean ones"
+    )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -150,15 +188,8 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _pairs(noisy: Path, clean: Path, channels: int) -> ImageSet:
-    left, right = (by_name(folder, _files(folder)) for folder in (noisy, clean))
-    if several := next((files for files in (*left.values(), *right.values()) if len(files) > 1), None):
-        raise UsageError(f"{' and '.join(map(str, several))}: which one is of the pair? expected one of each name")
-    if odd := sorted(map(str, left.keys() ^ right.keys())):
-        raise UsageError(
-            f"{odd[0]!r} is only in one of {str(noisy)!r} and {str(clean)!r}; expected files of equal names"
-        )
-    images = ImageSet([(left[name][0], right[name][0]) for name in sorted(left)], channels, paired=True)
+def _file_pairs(files: Sequence[tuple[Path, Path]], channels: int) -> ImageSet:
+    images = ImageSet(files, channels, paired=True)
     for i, (a, b) in enumerate(images.files):
         one, other = np.split(images.image(i), 2, axis=-1)
         if np.array_equal(one, other):
@@ -189,8 +220,6 @@ def _is_turned(noisy: np.ndarray, clean: np.ndarray) -> bool:
 def _array_pairs(
     noisy: Sequence[np.ndarray] | np.ndarray, clean: Sequence[np.ndarray] | np.ndarray, channels: int
 ) -> ImageSet:
-    if len(noisy) != len(clean) or not len(noisy):
-        raise UsageError(f"{len(noisy)} noisy and {len(clean)} clean images; expected as many, at least one")
     stacked = []
     for i, (a, b) in enumerate(zip(noisy, clean, strict=True)):
         # Noise leads beyond black and white.
@@ -241,6 +270,8 @@ def _array(image: np.ndarray, channels: int, *, beyond: bool = False) -> np.ndar
         )
     if image.dtype == np.float32 and not beyond and not (image.min() >= 0 and image.max() <= 1):
         raise InputError(f"float image from {image.min():g} to {image.max():g}; expected clean values in [0, 1]")
+    if image.dtype == np.float32 and beyond and not -0.5 <= (mean := float(image.mean())) <= 1.5:  # NaN too
+        raise InputError(f"float image of mean {mean:g}; expected finite values about [0, 1]")
     return image if image.shape[-1] == channels else _fit_channels(image, channels).numpy()
 
 
