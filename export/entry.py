@@ -9,7 +9,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +20,7 @@ from export.deliver import NOBODYS, version
 from export.onnx_file import write_entry_model
 from export.parity import as_float32
 from export.sizes import any_size
+from zoo import pretrained
 from zoo.architectures import OWN, OWN_FILE, build, load_keras, own_model
 from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
@@ -181,7 +181,7 @@ def _write(entry: Pretrained) -> None:
 def _place(name_or_folder: str | os.PathLike[str]) -> tuple[str, Path]:
     """Name and folder of an entry."""
     if isinstance(name_or_folder, str) and not re.search(r"[/\\]", name_or_folder):
-        name, folder = name_or_folder, Path(str(resources.files("pretrained"))) / name_or_folder
+        name, folder = name_or_folder, pretrained.SHELF / name_or_folder
     else:
         folder = Path(name_or_folder).resolve()
         name = folder.name

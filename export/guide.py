@@ -60,7 +60,7 @@ def interface(facts: Facts) -> str:
 def python_onnx(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
     return (
-        "import sys\n\nimport numpy as np\nimport onnxruntime\nfrom PIL import Image\n\n"
+        "import sys\n\nimport numpy as np\nimport onnxruntime\nfrom PIL import Image, ImageOps\n\n"
         f"session = onnxruntime.InferenceSession({_quoted(file)})\n"
         f"{_feeds(facts)}"
         '(denoised,) = session.run(["denoised"], feeds)\n'
@@ -78,7 +78,7 @@ def _picture(facts: Facts) -> list[str]:
     if facts.channels not in (1, 3):
         return [f"image = np.load(sys.argv[1])  # uint8 (height, width, {facts.channels})"]
     return [
-        "picture = Image.open(sys.argv[1])",
+        "picture = ImageOps.exif_transpose(Image.open(sys.argv[1]))  # as it is looked at",
         'assert picture.mode[0] not in "IF", "expected a picture of 8 bits per channel"',
         f'image = np.asarray(picture.convert("{facts.mode}"))',
     ]
@@ -168,7 +168,7 @@ def python_triton(facts: Facts) -> str:
     kind, scale = ("UINT8", "") if facts.io == "uint8" else ("FP32", " / np.float32(255)")
     batch = "image[None, :, :, None]" if facts.channels == 1 else "image[None]"
     lines = [
-        "import sys\n\nimport numpy as np\nimport tritonclient.grpc as triton\nfrom PIL import Image\n",
+        "import sys\n\nimport numpy as np\nimport tritonclient.grpc as triton\nfrom PIL import Image, ImageOps\n",
         *_picture(facts),
         f"batch = {batch}{scale}",
         f'inputs = [triton.InferInput("image", batch.shape, "{kind}")]',
@@ -185,7 +185,7 @@ def python_triton(facts: Facts) -> str:
 def python_openvino(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
     return (
-        "import sys\n\nimport numpy as np\nimport openvino\nfrom PIL import Image\n\n"
+        "import sys\n\nimport numpy as np\nimport openvino\nfrom PIL import Image, ImageOps\n\n"
         'exact = {"INFERENCE_PRECISION_HINT": "f32"}  # or else, where the processor has it, bfloat16\n'
         f'model = openvino.Core().compile_model({_quoted(file)}, "AUTO", exact)\n'
         f"{_feeds(facts)}"
@@ -201,7 +201,7 @@ def python_litert(facts: Facts, file: str) -> str:
         name = '"sigma" if "sigma" in part["name"] else "image"'
     return (
         "import sys\n\nimport numpy as np\n"
-        "from ai_edge_litert.interpreter import Interpreter\nfrom PIL import Image\n\n"
+        "from ai_edge_litert.interpreter import Interpreter\nfrom PIL import Image, ImageOps\n\n"
         f"model = Interpreter({_quoted(file)})\n"
         f"{_feeds(facts)}"
         f"inputs = {{part['index']: feeds[{name}] for part in model.get_input_details()}}\n"

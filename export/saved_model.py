@@ -76,7 +76,7 @@ def to_saved_model(
         ("TensorFlow Serving", "sh", serve),
         ("Python (TensorFlow)", "python", python_saved_model(facts, VERSION)),
         note="Three signatures: `serving_default` as above; `uint8`, the same with 8-bit images; `encoded`, from the "
-        "contents of JPEG or PNG files to those of PNG files.",
+        "contents of JPEG or PNG files to those of PNG files, turned as the file's pixels lie (EXIF is not read).",
     )
     return deliver_folder(model, path, write, guide=guide, facts={"format": "saved-model"})
 

@@ -12,7 +12,6 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +74,7 @@ def to_web(
 
     def write(folder: Path) -> None:
         save(proto, folder / "model.onnx")
-        source = resources.files("export") / "web_page"
+        source = Path(__file__).parent / "web_page"
         for name in PAGE:
             text = (source / name).read_text(encoding="utf-8")
             if name == "index.html":

@@ -275,6 +275,11 @@ def test_what_takes_bytes_gets_bytes(tmp_path: Path, gray: np.ndarray) -> None:
     model = onnx_file(tmp_path / "bytes.onnx", f"{image} x", f"{image} y", "y = Identity (x)")
     in_a_file = evaluate(ours(tmp_path), [gray], "gaussian:25+bits:8")
     assert evaluate(model, [gray], "gaussian:25").psnr == pytest.approx(in_a_file.psnr, abs=1e-6)
+    body = "s = Cast <to = 2> (sigma) shape = Constant <value_ints = [-1, 1, 1, 1]> () level = Reshape (s, shape)"
+    body += " black = Sub (x, x) y = Add (black, level)"
+    told = onnx_file(tmp_path / "told.onnx", f"{image} x, float[n, 1] sigma", f"{image} y", body)
+    score = evaluate(told, [np.zeros((16, 16), np.uint8)], "gaussian:51")  # on the bytes' scale
+    assert score.psnr == pytest.approx(20 * math.log10(5), abs=1e-4)
 
 
 def test_what_takes_half_floats_gets_them(tmp_path: Path) -> None:

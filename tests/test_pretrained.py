@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +55,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make(shelf / "resnet-photo-color", architecture="resnet", channels=3, noise="camera:0-20,0-5+jpeg:40-95")
     (shelf / "__pycache__").mkdir()
     (shelf / "__init__.py").touch()
-    monkeypatch.setattr(pretrained.resources, "files", lambda package: {"pretrained": shelf}[package])
+    monkeypatch.setattr(pretrained, "SHELF", shelf)
     return shelf
 
 
@@ -68,6 +70,15 @@ def test_facts_of_a_later_version_do_no_harm(tmp_path: Path) -> None:
     entry = make(tmp_path / "mine")
     (tmp_path / "mine" / "entry.json").write_text(json.dumps(json.loads(entry.to_json()) | {"mood": "good"}))
     assert describe(tmp_path / "mine") == entry
+
+
+def test_a_projects_own_folder_of_that_name_is_another(tmp_path: Path) -> None:
+    """Python would find it first, where a script lies beside it."""
+    (tmp_path / "pretrained").mkdir()
+    (tmp_path / "pretrained" / "__init__.py").touch()
+    (tmp_path / "script.py").write_text("import zoo; print(len(zoo.list_pretrained()))")
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == len(list_pretrained()) > 0
 
 
 def test_list(shelf: Path) -> None:

@@ -35,6 +35,8 @@ def paired(noisy: Path, clean: Path, endings: Collection[str]) -> list[tuple[Pat
 def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
     """The files with such endings in a folder and below, in order, but for what the zoo drew of a run or entry.
 
+    Folders that are linked into it are searched too; each only once, wherever links lead.
+
     Raises:
         InputError: A folder that cannot be read: no picture goes unnoticed.
     """
@@ -45,8 +47,12 @@ def files_below(folder: Path, endings: Collection[str]) -> list[Path]:
             "one by one"
         ) from error
 
-    found = []
-    for where, _, names in os.walk(folder, onerror=refuse):
+    found, seen = [], {os.path.realpath(folder)}
+    for where, below, names in os.walk(folder, onerror=refuse, followlinks=True):
+        # What lies here comes before what is linked here, which may be the same.
+        below.sort(key=lambda name: (os.path.islink(os.path.join(where, name)), name))
+        real = {name: os.path.realpath(os.path.join(where, name)) for name in below}
+        below[:] = [name for name in below if not (real[name] in seen or seen.add(real[name]))]
         drawn = DRAWN if any(name in names for name in BESIDE) else ()
         # macOS puts what other file systems have no room for into a second file of such a name, beside the first.
         found += [Path(where, name) for name in names if name not in drawn and not name.startswith("._")]

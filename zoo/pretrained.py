@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 from zoo.errors import EntryError, UsageError
 
 ENTRY_FILE = "entry.json"
+# Beside this package, and not found by name: a user's project may well have a "pretrained" of its own.
+SHELF = Path(__file__).parent.parent / "pretrained"
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,7 @@ def sha256(path: Path) -> str:
 
 def shipped() -> dict[str, Path]:
     """Name → folder of the entries that come with the package, sorted."""
-    root = Path(str(resources.files("pretrained")))
-    return {folder.name: folder for folder in sorted(root.iterdir()) if (folder / ENTRY_FILE).is_file()}
+    return {folder.name: folder for folder in sorted(SHELF.iterdir()) if (folder / ENTRY_FILE).is_file()}
 
 
 def list_pretrained(

@@ -150,6 +150,29 @@ def test_an_array_of_16_bits_keeps_them(dtype, zoo, blur, gray, tmp_path):
     np.testing.assert_allclose(opened(tmp_path / "out.png"), blurred(gray) * 257, atol=1)
 
 
+@pytest.mark.parametrize(("white", "told"), [(1023, True), (4095, True), (65535, False)])
+def test_sixteen_bits_that_are_fewer_are_told(white, told, zoo, blur, gray, tmp_path):
+    array = gray.astype(np.uint16) * (white // 255)
+    np.save(tmp_path / "in.npy", array)
+    result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / "out.tif", "--model", blur(1))
+    assert result.status == 0
+    words = f"nothing above {array.max()} of 65535: if that is white, scale it first"
+    assert (words in result.err) == told
+
+
+def test_a_batch_in_a_file_is_refused(zoo, blur, tmp_path):
+    np.save(tmp_path / "in.npy", np.zeros((2, 8, 8, 1), np.float32))
+    result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / "out.npy", "--model", blur(1))
+    assert result.status == 1 and "holds a batch of shape (2, 8, 8, 1); expected one image" in result.err
+
+
+def test_a_level_that_is_hardly_any_is_told(zoo, gray_file, tmp_path):
+    options = ["--model", "resnet-gaussian-gray-aware", "--sigma", "0.1"]
+    result = zoo("denoise", gray_file, "-o", tmp_path / "out.png", *options)
+    assert result.status == 0
+    assert "zoo: warning: sigma=0.1 is hardly any noise on the 0–255 scale" in result.err
+
+
 def test_several_pictures_go_into_a_folder(zoo, blur, gray_file, color_file, tmp_path):
     result = zoo("denoise", gray_file, color_file, "-o", tmp_path / "out", "--model", blur(1))
     assert result.status == 0

@@ -156,6 +156,20 @@ def test_a_refused_run_leaves_nothing(parent: Path, pictures: dict[str, Path], t
     assert not (tmp_path / "mine.training").exists()
 
 
+def test_the_name_of_a_shipped_entry_is_told_as_a_path(
+    parent: Path,
+    pictures: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--clean", "clean", "--steps", "1", "--patch", "32", "--learning-rate", "0.001"]
+    assert main(["finetune", str(parent), *options, "-o", "resnet-gaussian-gray"]) == 0
+    told = capsys.readouterr().out.split("--model ")[-1].strip()
+    assert zoo.describe(told).folder.samefile(tmp_path / "resnet-gaussian-gray")
+
+
 def test_what_was_found_is_told_where_the_bar_is_shown(
     parent: Path, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -265,6 +266,15 @@ def test_given_providers(toy: Toy) -> None:
     entry = toy()
     found = load(entry.folder, threads=1, providers=["CPUExecutionProvider"])(image)
     np.testing.assert_array_equal(found, load(entry.folder, threads=1)(image))
+    with_options = load(entry.folder, threads=1, providers=[("CPUExecutionProvider", {})])
+    np.testing.assert_array_equal(found, with_options(image))
+
+
+def test_a_denoiser_goes_to_other_processes(toy: Toy) -> None:
+    image, denoiser = np.arange(16, dtype=np.uint8).reshape(4, 4), Denoiser(toy(), threads=1)
+    again = pickle.loads(pickle.dumps(denoiser))
+    assert again.entry == denoiser.entry and again._session.get_session_options().intra_op_num_threads == 1
+    np.testing.assert_array_equal(again(image), denoiser(image))
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True])

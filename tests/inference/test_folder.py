@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from zoo.errors import InputError, UsageError
+from zoo.folders import files_below
 from zoo.inference import folder
 from zoo.inference.denoise_file import Settings
 from zoo.inference.denoiser import Denoiser
@@ -112,6 +113,28 @@ def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(InputError, match="secret' cannot be read"):
         plan([tmp_path / "a"], tmp_path / "out")
+
+
+def test_linked_folders_are_searched_once(tmp_path: Path) -> None:
+    """Also where a link leads back, or two lead to one place; what lies there itself comes first."""
+    for place in ("library", "elsewhere/album"):
+        (tmp_path / place).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / place / "a.png")
+    library = tmp_path / "library"
+    (library / "own").mkdir()
+    Image.new("L", (4, 4)).save(library / "own" / "b.png")
+    for name, target in [("album", tmp_path / "elsewhere" / "album"), ("again", tmp_path / "elsewhere" / "album"),
+                         ("back", library), ("alias", library / "own")]:  # fmt: skip
+        (library / name).symlink_to(target, target_is_directory=True)
+    found = [str(path.relative_to(library)) for path in files_below(library, [".png"])]
+    assert found == ["a.png", "again/a.png", "own/b.png"]
+
+
+def test_a_folder_of_what_is_not_read_is_told_by_its_formats(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "c.cr2", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(InputError, match=r"1 .cr2, 2 .heic in .* which are not read here; expected .*\.png"):
+        plan([tmp_path], tmp_path / "out")
 
 
 def test_plans_that_lose_something(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def finetune(
     """
     if find_spec("onnx") is None:  # before time is spent
         raise MissingExtraError("an entry's ONNX file", "export")
+    from export.entry import publish  # whatever fails here, fails before time is spent
+
     say = say or (_tell if progress else lambda _: None)
     entry, folder = describe(parent), place(out, resume)
     training = run_folder(folder)
@@ -175,7 +177,8 @@ def finetune(
             if history.rows:
                 write_png(place / "curve.png", history.rows, history.noisy_psnr)
 
-        _publish(entry, result if verdict.improved else original, found, drawn, folder, facts, verdict, add_pictures)
+        about = _about(entry, found, drawn, facts, verdict)
+        publish(result if verdict.improved else original, folder, **about, add=add_pictures)
         shutil.rmtree(training)
     return verdict
 
@@ -284,38 +287,28 @@ def _freeze(model: keras.Model, freeze: Freeze) -> None:
 # ---- the result ------------------------------------------------------------------------------------------------------
 
 
-def _publish(
-    entry: Pretrained,
-    model: keras.Model,
-    found: Survey,
-    noise: Noise | None,
-    folder: Path,
-    facts: dict[str, Any],
-    verdict: Verdict,
-    add: Callable[[Path], None],
-) -> None:
-    from export.entry import publish
-
+def _about(
+    entry: Pretrained, found: Survey, noise: Noise | None, facts: dict[str, Any], verdict: Verdict
+) -> dict[str, Any]:
+    """What the entry says of the result: without gain, that it is its parent."""
     kind = {"clean": "clean images", "pairs": "pairs of images", "noisy": "noisy images"}[found.kind]
-    publish(
-        model,
-        folder,
-        architecture=entry.architecture,
-        config=entry.config,
-        noise=entry.noise if noise is None or LayerNoise.kind in noise.kinds or not verdict.improved else noise,
-        license=entry.license,
-        recipe={
+    about: dict[str, Any] = {"noise": entry.noise, "training_data": entry.training_data}
+    if verdict.improved:
+        if noise is not None and LayerNoise.kind not in noise.kinds:
+            about["noise"] = noise
+        about["training_data"] = {
+            "name": f"{kind} of the user, and what the parent was trained on ({entry.training_data.get('name', '?')})",
+            "images": len(found.items),
+            "megapixels": round(found.megapixels, 2),
+        }
+    return about | {
+        "architecture": entry.architecture,
+        "config": entry.config,
+        "license": entry.license,
+        "recipe": {
             "docstring": f"`{entry.name}`, fine-tuned on {kind} of its user.\n\n{verdict}",
             "parent": entry.name,
             **facts,
             "verdict": asdict(verdict),
         },
-        training_data={
-            "name": f"{kind} of the user, and what the parent was trained on ({entry.training_data.get('name', '?')})",
-            "images": len(found.items),
-            "megapixels": round(found.megapixels, 2),
-        }
-        if verdict.improved
-        else entry.training_data,
-        add=add,
-    )
+    }

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.inference.denoiser import EVERYDAY, Denoiser
-from zoo.inference.images import channels_of, is_gray_in_color, strips, to_color, to_gray
+from zoo.inference.images import channels_of, faint, is_gray_in_color, strips, to_color, to_gray
 from zoo.inference.metadata import Metadata
 from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
 from zoo.inference.reading import MAX_PIXELS
@@ -73,6 +73,7 @@ def denoise_file(
             nonlocal pixels
             for image, metadata in pages:
                 check_output(target, image)
+                doubt = faint(image)
                 if target.suffix.lower() == ARRAY:
                     image = as_float(image)
                 # Of the noise in three equal channels, networks for colour have seen nothing.
@@ -84,7 +85,7 @@ def denoise_file(
                         note = denoise_into(result, model, image, settings, _has_alpha(image, metadata), progress)
                     pixels += image.shape[0] * image.shape[1]
                     entries.extend([model.entry.name] * (model.entry.name not in entries))
-                    notes.extend([note] * (bool(note) and note not in notes))
+                    notes.extend(note for note in (note, doubt) if note and note not in notes)
                     yield result, metadata
 
         write_picture(target, cleaned(), quality=settings.quality, big=big)

@@ -24,6 +24,7 @@ from zoo.inference.tiling import Progress, Tile, TileSize, check_tile, run_batch
 from zoo.pretrained import Pretrained, describe, shipped
 
 MODEL_FILE = "model.onnx"
+Provider = str | tuple[str, dict[str, Any]]
 # ONNX Runtime's exceptions have no parent of their own.
 REFUSED = (states.Fail, states.InvalidArgument, states.InvalidGraph, states.InvalidProtobuf, states.NotImplemented)
 REFUSED += (states.RuntimeException, states.EPFail, states.NoSuchFile)
@@ -38,22 +39,28 @@ class Denoiser:
     Args:
         entry: What to run; its ONNX file is checked (SHA-256) here, and read once.
         threads: Processor threads per call; None leaves it to ONNX Runtime (one per core).
-        providers: ONNX Runtime's execution providers, by preference; None is the CPU.
+        providers: ONNX Runtime's execution providers, by preference, each by its name or as (name, options); None is
+            the CPU.
 
     Raises:
         EntryError: A damaged or missing file. UsageError: Impossible ``threads`` or ``providers``.
     """
 
     def __init__(
-        self, entry: Pretrained, *, threads: int | None = None, providers: Sequence[str] | None = None
+        self, entry: Pretrained, *, threads: int | None = None, providers: Sequence[Provider] | None = None
     ) -> None:
         self.entry = entry
+        self._how = {"threads": threads, "providers": providers}
         self._session = _session(entry, _options(threads), _known(providers))
 
     @property
     def channels(self) -> int:
         """1 for a model of gray images, 3 for colour."""
         return self.entry.channels
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pools of processes: another one is made there."""
+        return partial(Denoiser, **self._how), (self.entry,)
 
     def __repr__(self) -> str:
         return f"Denoiser({self.entry.name!r})"
@@ -273,7 +280,7 @@ def _share_memory(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def load(
-    name: str | os.PathLike[str], *, threads: int | None = None, providers: Sequence[str] | None = None
+    name: str | os.PathLike[str], *, threads: int | None = None, providers: Sequence[Provider] | None = None
 ) -> Denoiser:
     """A pretrained denoiser: by the name of an entry (``zoo.list_pretrained()``), or the path of an entry's folder.
 
@@ -310,17 +317,21 @@ def _options(threads: int | None) -> onnxruntime.SessionOptions:
     return options
 
 
-def _known(providers: Sequence[str] | None) -> list[str]:
+def _known(providers: Sequence[Provider] | None) -> list[Provider]:
     """The execution providers to use, once this installation of ONNX Runtime is known to have them."""
     available = onnxruntime.get_available_providers()
     wanted: Any = ["CPUExecutionProvider"] if providers is None else providers
-    if not isinstance(wanted, list | tuple) or not wanted or any(name not in available for name in wanted):
+    if not isinstance(wanted, list | tuple) or not wanted or any(_name(one) not in available for one in wanted):
         raise UsageError(f"providers={providers!r}; expected a list of some of {', '.join(available)}")
     return list(wanted)
 
 
+def _name(provider: Provider) -> str:
+    return provider[0] if isinstance(provider, tuple) and provider else cast(str, provider)
+
+
 def _session(
-    entry: Pretrained, options: onnxruntime.SessionOptions, providers: list[str]
+    entry: Pretrained, options: onnxruntime.SessionOptions, providers: list[Provider]
 ) -> onnxruntime.InferenceSession:
     path = entry.file(MODEL_FILE)
     try:
@@ -328,7 +339,7 @@ def _session(
     except REFUSED as error:
         raise EntryError(f"{str(path)!r} cannot be run ({one_line(error)}); publish the entry again") from error
     # ONNX Runtime falls back to the CPU where a provider's drivers are missing: slow, and not what was asked for.
-    if missing := [name for name in providers if name not in session.get_providers()]:
+    if missing := [name for name in map(_name, providers) if name not in session.get_providers()]:
         raise UsageError(f"provider {', '.join(missing)} does not start here (drivers?); leave it out to use the CPU")
     inputs = ["image", "sigma"] if entry.takes_sigma else ["image"]
     found = sorted(node.name for node in session.get_inputs()), [node.name for node in session.get_outputs()]

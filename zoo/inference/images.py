@@ -121,6 +121,14 @@ def strips(array: np.ndarray) -> Iterator[np.ndarray]:
         yield array[row : row + step]
 
 
+def faint(array: np.ndarray) -> str:
+    """What to say of whole numbers of 16 bits that come nowhere near to white, as of sensors of 12 bits and less."""
+    if array.dtype.newbyteorder("=") != np.uint16:
+        return ""
+    highest = max(int(strip.max()) for strip in strips(array))
+    return f"nothing above {highest} of 65535: if that is white, scale it first" if 0 < highest < 4096 else ""
+
+
 def white_of(dtype: np.dtype) -> int | None:
     """The number that is white, in any byte order; None for types other than uint8 and uint16."""
     return WHITE.get(dtype.newbyteorder("="))

@@ -84,6 +84,8 @@ def _read_array(path: Path, max_pixels: int) -> np.ndarray:
             shape, _, dtype = read(file)
             if np.prod(shape[:2], dtype=float) > max_pixels:
                 raise InputError(f"{str(path)!r} is too large: shape {shape}, expected at most {max_pixels} pixels")
+            if len(shape) == 4:
+                raise InputError(f"{str(path)!r} holds a batch of shape {shape}; expected one image: take them apart")
             if dtype.hasobject:
                 raise ValueError("an array of Python objects")
             array = np.load(path, mmap_mode="r", allow_pickle=False) if np.prod(shape) else np.empty(shape, dtype)

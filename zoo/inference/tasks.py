@@ -62,6 +62,10 @@ def plan(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str
             inside = _no_results(pictures := files_below(given, ENDINGS), output, given)
             if not inside:
                 but = " but results of earlier jobs" if pictures else ""
+                if not pictures and (others := left_out([given])):
+                    raise InputError(
+                        f"{others} in {str(given)!r}, which are not read here; expected {', '.join(ENDINGS)}"
+                    )
                 raise InputError(f"no pictures in {str(given)!r}{but}; expected some, in it or in folders below")
             found += [(path, path.relative_to(given)) for path in inside]
         elif not given.exists() and glob.has_magic(str(given)):
