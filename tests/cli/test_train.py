@@ -73,6 +73,23 @@ def test_pairs_are_trained_on(pictures, tmp_path):
     assert kind == "gaussian"
 
 
+def test_noisy_images_alone_are_trained_on_and_augmented_as_is_asked(pictures, tmp_path):
+    noisy = tmp_path / "noisy"
+    assert main(["noise", str(pictures), "-o", str(noisy), "--noise", "gaussian:25"]) == 0
+    options = ["--self-supervised", "--loss", "l2", "--patience", "3", "--revive", "--augment", '{"flip": false}']
+    assert train(noisy, tmp_path / "run", "--steps", "2", "--patch", "16", *options) == 0
+    entry = zoo.describe(tmp_path / "run" / "denoiser")
+    assert 15 < float(entry.noise.partition(":")[2]) < 35
+    assert entry.recipe["fit"]["augment"] == '{"flip": false}'
+
+
+def test_swapped_pairs_are_told(pictures, tmp_path, capsys):
+    noisy = tmp_path / "noisy"
+    assert main(["noise", str(pictures), "-o", str(noisy), "--noise", "gaussian:25"]) == 0
+    assert train(noisy, tmp_path / "run", "--noisy", str(pictures), "--steps", "1") == 0
+    assert "zoo: warning: the noisy images are cleaner than the clean ones" in capsys.readouterr().err
+
+
 def test_what_training_does_not_read_is_told(pictures, tmp_path, capsys):
     for name in ("a.tif", "b.webp", "c.TIF", "notes.txt"):
         (pictures / name).write_bytes(b"")
@@ -107,6 +124,9 @@ def test_stopped_it_says_what_is_left(pictures, tmp_path, capsys, monkeypatch):
         (["--noise", "gaussian:25", "--steps", "2", "--batch", "0"], 2, "--batch"),
         (["--noise", "gaussian:25", "--minutes", "nan"], 2, "--minutes"),
         (["--noise", "gaussian:25", "--steps", "2", "--config", '{"widths": 3}'], 2, "cannot be built"),
+        (["--noise", "gaussian:25", "--steps", "2", "--augment", '{"turn": 3}'], 2, "no 'turn'; expected some of flip"),
+        (["--noise", "gaussian:25", "--steps", "2", "--augment", '{"rescale": 9}'], 2, "rescale=9; expected 1 to 4"),
+        (["--noise", "gaussian:25", "--steps", "2", "--self-supervised"], 2, "for noisy images, which bring their own"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_leaves_nothing(wrong, status, said, pictures, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from zoo.errors import UsageError
 if TYPE_CHECKING:
     import keras
 
+    import zoo
     from zoo.training.run import History
 
 ENTRY = "denoiser"  # in the run's folder
@@ -43,6 +45,15 @@ def add_parser(subparsers: Any) -> None:
         "--validation", metavar="FOLDER", help="clean images to validate on (default: every tenth of --data)"
     )
     parser.add_argument("--noise", help="what is drawn on clean images, such as gaussian:0-55")
+    parser.add_argument(
+        "--self-supervised", action="store_true", help="--data is noisy, and nothing else is known; --loss l2 or rmse"
+    )
+    parser.add_argument(
+        "--augment",
+        metavar="JSON",
+        help="augmentation otherwise than usual: flip, transpose, rescale, brightness, contrast, saturation, frame, "
+        'enlarge, sharpen or trim, such as \'{"flip": false, "rescale": 2}\' (see zoo.Augment)',
+    )
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--steps", type=whole_number(1), help="stop after so many steps")
     budget.add_argument(
@@ -69,6 +80,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--clip-norm", type=number(0, 1e9), default=1.0, help="longest gradient (1)")
     parser.add_argument("--ema", type=number(0, 1), default=0.99, help="momentum of the average of the weights (0.99)")
     parser.add_argument(
+        "--revive", action="store_true", help="give features that nothing wakes up a new start at each validation"
+    )
+    parser.add_argument(
+        "--patience", type=whole_number(1), metavar="N", help="stop after N validations without a better one"
+    )
+    parser.add_argument(
         "--validate-every", type=whole_number(1), help="steps between validations (1000, or a fifth of fewer)"
     )
     parser.add_argument(
@@ -80,14 +97,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, train, and say where the weights are."""
-    try:
-        config = json.loads(args.config)
-    except ValueError as error:
-        raise UsageError(
-            f"--config {args.config!r} is no JSON ({error}); expected such as '{{\"channels\": 3}}'"
-        ) from error
-    if not isinstance(config, dict):
-        raise UsageError(f"--config {args.config!r}; expected a JSON object, such as '{{\"channels\": 3}}'")
+    config = _json_object("--config", args.config, such_as='{"channels": 3}')
+    varied = _json_object("--augment", args.augment or "{}", such_as='{"flip": false}')
     if args.noisy and args.validation:
         raise UsageError("--validation with --noisy: pairs are validated on every tenth pair; leave --validation out")
     import_keras("zoo train", "train")
@@ -117,10 +128,14 @@ def run(args: argparse.Namespace) -> int:
                 range_penalty=args.range_penalty,
                 optimizer=args.optimizer,
                 learning_rate=args.learning_rate,
+                augment=_augment(varied, brings_noise=bool(args.noisy or args.self_supervised)),
                 schedule=zoo.Schedule(args.schedule, args.warmup, args.halve_every),
                 weight_decay=args.weight_decay,
                 clip_norm=args.clip_norm,
                 ema=args.ema,
+                revive=args.revive,
+                self_supervised=args.self_supervised,
+                patience=args.patience,
                 validate_every=args.validate_every,
                 seed=args.seed,
             )
@@ -132,6 +147,27 @@ def run(args: argparse.Namespace) -> int:
         print(f"{best} (noisy: {history.noisy_psnr:.2f} dB): {args.out}/best.weights.h5")
         _publish(model, config, history, args)
     return 0
+
+
+def _json_object(option: str, text: str, *, such_as: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is no JSON ({error}); expected such as {such_as!r}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{option} {text!r}; expected a JSON object, such as {such_as!r}")
+    return found
+
+
+def _augment(varied: dict[str, Any], *, brings_noise: bool) -> zoo.Augment | None:
+    """The usual variations but for those that are given."""
+    import zoo
+
+    known = [field.name for field in dataclasses.fields(zoo.Augment)]
+    if unknown := [name for name in varied if name not in known]:
+        raise UsageError(f"--augment has no {unknown[0]!r}; expected some of {', '.join(known)}")
+    usual = zoo.Augment(rescale=1) if brings_noise else zoo.Augment()
+    return dataclasses.replace(usual, **varied) if varied else None
 
 
 def _say_what_is_left_out(*folders: str | None) -> None:
@@ -160,7 +196,8 @@ def _publish(model: keras.Model, config: dict[str, Any], history: History, args:
 
     noise = args.noise
     if noise is None:  # what comes nearest to that of the pairs
-        noise = f"gaussian:{255 * 10 ** (-(history.noisy_psnr or 0) / 20):.0f}"
+        apart = 255 * 10 ** (-(history.noisy_psnr or 0) / 20)
+        noise = f"gaussian:{apart / (2**0.5 if args.self_supervised else 1):.0f}"  # neighbours have noise each
     told = ("run", "architecture", "config", "out", "resume")
     options = {name: value for name, value in vars(args).items() if name not in told and value is not None}
     export.publish(
