@@ -134,10 +134,17 @@ def test_cmyk_and_gif(tmp_path: Path) -> None:
     found, metadata = read_image(tmp_path / "in.jpg")
     assert found.shape == (64, 64, 3)
     assert np.abs(found - np.asarray(photo).astype(float)).mean() < 5
-    assert metadata.format == "JPEG"
+    assert metadata.format == "JPEG" and metadata.lost == "CMYK as RGB"
     photo.quantize(16).save(tmp_path / "in.gif")
     found, _ = read_image(tmp_path / "in.gif")
     np.testing.assert_array_equal(found, np.asarray(photo.quantize(16).convert("RGB")))
+
+
+def test_the_second_picture_of_a_cameras_file_is_told(tmp_path: Path) -> None:
+    photo = Image.fromarray(data.chelsea()[:64, :64])
+    photo.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[photo.resize((16, 16))])
+    found, metadata = read_image(tmp_path / "in.jpg")
+    assert found.shape == (64, 64, 3) and metadata.lost == "the first of 2 pictures in the file"
 
 
 @pytest.mark.parametrize("source", [".png", ".jpg", ".webp", ".tif"])

@@ -273,6 +273,7 @@ def test_what_pillow_knows_better(tmp_path: Path, mode: str) -> None:
     array, metadata = read_image(tmp_path / "in.tif")
     wanted = np.asarray(made.convert("L" if mode == "1" else "RGB"))
     np.testing.assert_array_equal(array, wanted)
+    assert metadata.lost == ("CMYK as RGB" if mode == "CMYK" else "")
     write_pages(tmp_path / "out.tif", [(array, metadata)])
     np.testing.assert_array_equal(read_image(tmp_path / "out.tif")[0], wanted)
 

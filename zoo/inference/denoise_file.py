@@ -85,7 +85,7 @@ def denoise_file(
                         note = denoise_into(result, model, image, settings, _has_alpha(image, metadata), progress)
                     pixels += image.shape[0] * image.shape[1]
                     entries.extend([model.entry.name] * (model.entry.name not in entries))
-                    notes.extend(note for note in (note, doubt) if note and note not in notes)
+                    notes.extend(note for note in (note, doubt, metadata.lost) if note and note not in notes)
                     yield result, metadata
 
         write_picture(target, cleaned(), quality=settings.quality, big=big)

@@ -40,6 +40,7 @@ class Metadata:
     text: Keywords and texts of a PNG. colors: Its chunks that say which colours its values are, by their names.
     comment: That of a JPEG.
     tiff: Of a page of a TIFF file.
+    lost: What was lost as the pixels were read, in words.
     """
 
     format: str
@@ -51,6 +52,7 @@ class Metadata:
     colors: Mapping[bytes, bytes] = field(default_factory=dict)
     comment: bytes | None = None
     tiff: TiffPage | None = None
+    lost: str = ""
 
 
 def as_seen(array: np.ndarray, metadata: Metadata) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,11 @@ class Pages:
             if self._tiff.known(i):
                 yield self._tiff.read(i, planes=self.planes), self._tiff.metadata(i)
             else:
-                array = self._tiff.full_range(i, self._decoded(i))
-                yield array, self._tiff.metadata(i, array)
+                decoded, lost = self._decoded(i)
+                array = self._tiff.full_range(i, decoded)
+                yield array, replace(self._tiff.metadata(i, array), lost=lost)
 
-    def _decoded(self, i: int) -> np.ndarray:
+    def _decoded(self, i: int) -> tuple[np.ndarray, str]:
         """A page of a TIFF file by Pillow, which finds the next one from the last one."""
         with self._told():
             if self._pillow is None:
@@ -137,10 +139,10 @@ class Pages:
                 # Or it would map the file, and take the rows of what lies on its side for columns (Pillow 13).
                 self._pillow.filename = ""
             self._pillow.seek(i)
-            array = _decode(self._pillow, self.path)
+            found = _decode(self._pillow, self.path), _lost(self._pillow)
             if len(self) == 1:
                 self._pillow.close()  # and with it Pillow's own copy of the pixels
-            return array
+            return found
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self.max_pixels:
@@ -198,6 +200,14 @@ def _decode(image: ImageFile.ImageFile, path: Path) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def _lost(image: ImageFile.ImageFile) -> str:
+    """What is lost of a picture as it is read."""
+    if image.mode in DEEP_MODES:
+        return f"{image.mode} as RGB" + ", without its profile" * bool(image.info.get("icc_profile"))
+    frames = getattr(image, "n_frames", 1) if image.format == "MPO" else 1
+    return f"the first of {frames} pictures in the file" if frames > 1 else ""
+
+
 def _deeper_than_8_bits(image: ImageFile.ImageFile) -> bool:
     """Whether the decoder is going to cut the channels of a file to 8 bits (Pillow has no mode for deeper colour)."""
     for tile in image.tile:
@@ -230,4 +240,5 @@ def _metadata(image: ImageFile.ImageFile, path: Path) -> Metadata:
         text=text,
         colors=png.color_chunks(path) if image.format == "PNG" else {},
         comment=comment if isinstance(comment, bytes) and image.format in ("JPEG", "MPO") else None,
+        lost=_lost(image),
     )
