@@ -378,18 +378,6 @@ def test_a_run_is_not_resumed_on_other_images(run):
     assert contents(run) == before
 
 
-def test_files_are_the_same_wherever_they_lie(tmp_path):
-    """But not once one of them is another."""
-    for place in ("here", "there", "other"):
-        (tmp_path / place).mkdir()
-        for i, photograph in enumerate(PHOTOGRAPHS):
-            Image.fromarray(photograph if place != "other" else np.fliplr(photograph)).save(
-                tmp_path / place / f"{i}.png"
-            )
-    here, there, other = (open_images(tmp_path / place, 1).digest for place in ("here", "there", "other"))
-    assert here == there != other
-
-
 def test_batches_of_another_size_are_counted_as_they_were(short_rounds, tmp_path):
     zoo.fit(tiny(), PHOTOGRAPHS, steps=20, validate_every=10, out=tmp_path / "run", **QUICK)
     more = {**QUICK, "batch": 8, "steps": 40, "validate_every": 10}
@@ -602,32 +590,6 @@ def test_pairs_validate_what_is_trained_on_drawn_noise(short_rounds):
         zoo.fit(tiny(), pairs[::-1], steps=1, **{**QUICK, "noise": None})
     with pytest.raises(UsageError, match="no noise for clean images; expected one, such as gaussian:0-55"):
         zoo.fit(tiny(), pairs, PHOTOGRAPHS, steps=1, **{**QUICK, "noise": None})
-
-
-@pytest.mark.parametrize("wrong", [np.nan, 255, -300])
-def test_pairs_on_another_scale_are_refused(wrong):
-    clean = [image / np.float32(255) for image in PHOTOGRAPHS]
-    noisy, odd = [image * 0.9 for image in clean], [*clean[:2], np.full_like(clean[2], wrong)]
-    for pairs in ((odd[::-1], clean[::-1]), (noisy, odd)):
-        with pytest.raises((InputError, UsageError), match="float image of mean .*expected finite values about"):
-            zoo.fit(tiny(), pairs, steps=1, **{**QUICK, "noise": None})
-
-
-def test_lists_of_files_are_as_good_as_folders(tmp_path):
-    files = {}
-    for side in ("noisy", "clean"):
-        files[side] = [tmp_path / f"{side}{i}.png" for i in range(3)]
-        for i, path in enumerate(files[side]):
-            Image.fromarray(PHOTOGRAPHS[i] // (2 if side == "noisy" else 1)).save(path)
-    alone, pairs = open_images(files["clean"], 1), open_images((files["noisy"], list(map(str, files["clean"]))), 1)
-    for i, photograph in enumerate(PHOTOGRAPHS):
-        np.testing.assert_allclose(alone.image(i)[..., 0], photograph / np.float32(255), atol=1e-6)
-        np.testing.assert_allclose(pairs.image(i)[..., 0], (photograph // 2) / np.float32(255), atol=1e-6)
-        np.testing.assert_allclose(pairs.image(i)[..., 1], photograph / np.float32(255), atol=1e-6)
-    with pytest.raises(UsageError, match="3 noisy and 2 clean images"):
-        open_images((files["noisy"], files["clean"][:2]), 1)
-    with pytest.raises(InputError, match="cannot read .*nowhere.png"):
-        open_images([tmp_path / "nowhere.png"], 1)
 
 
 def test_patience_ends_a_run_for_good(short_rounds, tmp_path):
