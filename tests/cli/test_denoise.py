@@ -160,12 +160,6 @@ def test_sixteen_bits_that_are_fewer_are_told(white, told, zoo, blur, gray, tmp_
     assert (words in result.err) == told
 
 
-def test_a_batch_in_a_file_is_refused(zoo, blur, tmp_path):
-    np.save(tmp_path / "in.npy", np.zeros((2, 8, 8, 1), np.float32))
-    result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / "out.npy", "--model", blur(1))
-    assert result.status == 1 and "holds a batch of shape (2, 8, 8, 1); expected one image" in result.err
-
-
 def test_a_level_that_is_hardly_any_is_told(zoo, gray_file, tmp_path):
     options = ["--model", "resnet-gaussian-gray-aware", "--sigma", "0.1"]
     result = zoo("denoise", gray_file, "-o", tmp_path / "out.png", *options)

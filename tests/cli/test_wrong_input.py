@@ -47,7 +47,7 @@ FILES: dict[str, tuple[str, bytes, bytes | None, str]] = {
     "missing array": ("in.npy", npy(FLOATS), None, "no such file"),
     "objects": ("in.npy", npy(FLOATS), npy(np.array([{}, {}])), "numpy.save"),
     "five channels": ("in.npy", npy(FLOATS), npy(np.zeros((8, 8, 5), np.float32)), "channels"),
-    "a batch": ("in.npy", npy(FLOATS), npy(np.zeros((2, 8, 8, 1), np.float32)), "channels last"),
+    "a batch": ("in.npy", npy(FLOATS), npy(np.zeros((2, 8, 8, 1), np.float32)), "expected one image"),
     "no pixels": ("in.npy", npy(FLOATS), npy(np.zeros((0, 8), np.float32)), "no pixels"),
     "NaN": ("in.npy", npy(FLOATS), npy(NAN), "NaN"),
     "whole numbers": ("in.npy", npy(FLOATS), npy(PHOTO.astype(np.int64)), "uint8"),

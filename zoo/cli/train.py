@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.cli.heavy import import_keras
 from zoo.cli.options import number, whole_number
 from zoo.cli.say import say
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
 
 if TYPE_CHECKING:
     import keras
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.training.run import History
 
 ENTRY = "denoiser"  # in the run's folder
+FEW = 8  # pairs that are looked at
 
 
 def add_parser(subparsers: Any) -> None:
@@ -107,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
     import zoo
 
     _say_what_is_left_out(args.data, args.noisy, args.validation)
+    if args.noisy:
+        _say_if_swapped(args.noisy, args.data)
     keras.utils.set_random_seed(args.seed)
     if args.mixed_precision:
         keras.config.set_dtype_policy(f"mixed_{args.mixed_precision}")
@@ -179,6 +183,20 @@ def _say_what_is_left_out(*folders: str | None) -> None:
     given = [folder for folder in folders if folder is not None]
     if others := left_out(given, endings={*ENDINGS, *UNREADABLE} - set(EXTENSIONS)):
         say(f"left out, of formats that training does not read ({' '.join(EXTENSIONS)} it does): {others}")
+
+
+def _say_if_swapped(noisy: str, clean: str) -> None:
+    """Look at a few pairs; what is wrong with them beside, training tells."""
+    from zoo.folders import paired
+    from zoo.inference.noise_level import swapped
+    from zoo.inference.pictures import read_picture
+    from zoo.training.sources import EXTENSIONS
+
+    with contextlib.suppress(ZooError):
+        some = paired(Path(noisy), Path(clean), EXTENSIONS)[:FEW]
+        sides = [[read_picture(path)[0] for path in side] for side in zip(*some, strict=True)]
+        if some and (doubt := swapped(*sides)):
+            say(f"zoo: warning: {doubt}")
 
 
 def _publish(model: keras.Model, config: dict[str, Any], history: History, args: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -18,7 +17,7 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
-from zoo.errors import MissingExtraError, UsageError, ZooWarning
+from zoo.errors import MissingExtraError, UsageError
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
 from zoo.finetuning.range_test import range_test
@@ -252,18 +251,16 @@ def _train(
     """The run itself; interrupted by the user, it ends with the best weights so far."""
     state, best = folder / "run.json", folder / "best.weights.h5"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ZooWarning)  # of what the survey has told
-            return fit(
-                model,
-                *data,
-                out=folder,
-                resume=resume and state.is_file(),
-                schedule=Schedule("cosine", warmup=50),
-                patience=20,
-                validate_every=100,
-                **options,
-            )
+        return fit(
+            model,
+            *data,
+            out=folder,
+            resume=resume and state.is_file(),
+            schedule=Schedule("cosine", warmup=50),
+            patience=20,
+            validate_every=100,
+            **options,
+        )
     except KeyboardInterrupt:
         if not (best.is_file() and state.is_file()):
             raise

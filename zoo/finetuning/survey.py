@@ -20,9 +20,9 @@ from skimage.registration import phase_cross_correlation
 from zoo.errors import InputError
 from zoo.folders import by_name, files_below
 from zoo.inference.images import to_color, to_gray, white_of
-from zoo.inference.noise_level import noise_level
+from zoo.inference.noise_level import CLEAN_SIGMA, noise_level, swapped
 from zoo.inference.pictures import ENDINGS, as_float, open_picture
-from zoo.training.sources import CACHE_BYTES, CLEAN_SIGMA, swapped
+from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
 

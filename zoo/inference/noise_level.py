@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -32,6 +33,7 @@ GROUPS = 200  # of patches in the order of their texture
 FIRST = GROUPS // 20
 FEWEST_FLAT = 4 * PATCH * PATCH  # a covariance of fewer says little
 MOST_ROUNDS = 20
+CLEAN_SIGMA = 3.0  # what has more noise than this, on the 0–255 scale, is not called clean
 
 
 def noise_level(image: np.ndarray) -> float:
@@ -63,6 +65,17 @@ def noise_level(image: np.ndarray) -> float:
     most = MOST_PATCHES // pixels.shape[2]
     levels = [_plane(pixels[..., c], white, most) for c in range(pixels.shape[2])]
     return float(255 / white * np.sqrt(np.mean(np.square(levels))))
+
+
+def swapped(noisy: Sequence[np.ndarray] | np.ndarray, clean: Sequence[np.ndarray] | np.ndarray) -> str:
+    """What to say of pairs whose noisy images have less noise than the clean ones; empty if they do not."""
+    given, level = (float(np.median([noise_level(image) for image in images])) for images in (noisy, clean))
+    if level <= CLEAN_SIGMA or given >= level / 2:
+        return ""
+    return (
+        f"the noisy images are cleaner than the clean ones (sigma {given:.1f} and {level:.1f}): expected first the "
+        "noisy ones, then the clean ones"
+    )
 
 
 def _plane(plane: np.ndarray, white: int, most: int) -> float:

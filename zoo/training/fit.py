@@ -6,13 +6,12 @@ import gc
 import itertools
 import numbers
 import os
-import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.errors import UsageError, ZooWarning
+from zoo.errors import UsageError
 from zoo.noise import Noise
 from zoo.training.corrupt import as_noise
 from zoo.training.data import Augment, batches, check_noise, hold_out, refuse_copying, refuse_frozen, validation_pairs
@@ -21,7 +20,7 @@ from zoo.training.guide import Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 from zoo.training.run import History, Run, layers_digest
-from zoo.training.sources import Source, open_images, swapped
+from zoo.training.sources import Source, open_images
 
 # Batches of which one must differ from its target.
 LOOKED_AT = 8
@@ -160,8 +159,6 @@ def fit(
         self_supervised=self_supervised,
     )
     refuse_copying([(noisy, clean)], "validation")
-    if checks.paired and (doubt := swapped(noisy, clean)):
-        warnings.warn(doubt, ZooWarning, stacklevel=2)
     before = PSNR()
     before.update_state(clean, noisy)
 

@@ -15,7 +15,6 @@ from PIL import ExifTags
 
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
 from zoo.folders import files_below, paired
-from zoo.inference.noise_level import noise_level
 from zoo.pillow import open_with_pillow
 
 
@@ -31,8 +30,6 @@ def _bytes_from(variable: str, otherwise: int) -> int:
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 # Decoded pixels up to this many bytes stay in memory; a larger set is decoded again at each visit.
 CACHE_BYTES = _bytes_from("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30)
-# What has more noise than this, on the 0–255 scale, is not called clean.
-CLEAN_SIGMA = 3.0
 # Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
 PATCHES_FROM_FILE = 16
 
@@ -167,17 +164,6 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
 
 def _are_files(images: Sequence[Any] | np.ndarray) -> bool:
     return not isinstance(images, np.ndarray) and isinstance(images[0], str | os.PathLike)
-
-
-def swapped(noisy: Sequence[np.ndarray] | np.ndarray, clean: Sequence[np.ndarray] | np.ndarray) -> str:
-    """What to say of pairs whose noisy images have less noise than the clean ones; empty if they do not."""
-    given, level = (float(np.median([noise_level(image) for image in images])) for images in (noisy, clean))
-    if level <= CLEAN_SIGMA or given >= level / 2:
-        return ""
-    return (
-        f"the noisy images are cleaner than the clean ones (sigma {given:.1f} and {level:.1f}): expected first the "
-        "noisy ones, then the clean ones"
-    )
 
 
 def _files(folder: Path) -> list[Path]:
