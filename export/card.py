@@ -168,9 +168,10 @@ def _limits(entry: Pretrained) -> str:
             size, reach = "made much larger", "correlated over three pixels"
             if '"enlarge": ' in json.dumps(entry.recipe):
                 reach = "correlated over a few pixels"
+        since = "" if '"sharpen": ' in json.dumps(entry.recipe) else ", sharpened"
         limits.insert(
             1,
-            f"Noise that was {size}, sharpened or smoothed afterwards (as phones and cameras do) is correlated over "
+            f"Noise that was {size}{since} or smoothed afterwards (as phones and cameras do) is correlated over "
             f"many pixels, and is taken for detail: the noise of its training is {reach}.",
         )
     if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
