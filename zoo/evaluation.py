@@ -227,10 +227,11 @@ def _pairs(images: Any) -> list[tuple[str, Any, Any]]:
     """Name, noisy image and clean image (path or array) of each pair."""
     if not isinstance(images, tuple | list) or len(images) != 2:
         raise UsageError(f"no noise for images={images!r}; expected one, such as gaussian:25, or a pair (noisy, clean)")
-    noisy, clean = map(_sources, images)
     if all(isinstance(half, str | os.PathLike) for half in images):
         folders = Path(images[0]), Path(images[1])
-        return [(str(b.relative_to(folders[1])), a, b) for a, b in paired(*folders, ENDINGS)]
+        files = paired(*folders, lambda folder: [path for _, path in _sources(folder)])
+        return [(str(b.relative_to(folders[1])), a, b) for a, b in files]
+    noisy, clean = map(_sources, images)
     if len(noisy) != len(clean):
         raise UsageError(f"{len(noisy)} noisy and {len(clean)} clean images; expected as many")
     return [(name, a, b) for (_, a), (name, b) in zip(noisy, clean, strict=True)]

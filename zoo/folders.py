@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from zoo.errors import InputError, UsageError
@@ -20,9 +20,9 @@ def by_name(folder: Path, files: Iterable[Path]) -> dict[Path, list[Path]]:
     return named
 
 
-def paired(noisy: Path, clean: Path, endings: Collection[str]) -> list[tuple[Path, Path]]:
-    """The files of two folders by their names, each with its other half. Raises UsageError: one that has none."""
-    left, right = (by_name(folder, files_below(folder, endings)) for folder in (noisy, clean))
+def paired(noisy: Path, clean: Path, files: Callable[[Path], Iterable[Path]]) -> list[tuple[Path, Path]]:
+    """The ``files`` of two folders by their names, each with its other half. Raises UsageError: one that has none."""
+    left, right = (by_name(folder, files(folder)) for folder in (noisy, clean))
     if several := next((files for files in (*left.values(), *right.values()) if len(files) > 1), None):
         raise UsageError(f"{' and '.join(map(str, several))}: which one is of the pair? expected one of each name")
     if odd := sorted(map(str, left.keys() ^ right.keys())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 
 import pytest
 from PIL import Image
@@ -81,6 +82,13 @@ def test_noisy_images_alone_are_trained_on_and_augmented_as_is_asked(pictures, t
     entry = zoo.describe(tmp_path / "run" / "denoiser")
     assert 15 < float(entry.noise.partition(":")[2]) < 35
     assert entry.recipe["fit"]["augment"] == '{"flip": false}'
+
+
+def test_the_help_names_every_augmentation(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    words = capsys.readouterr().out.split("--augment JSON")[-1].split("--steps")[0]
+    assert all(field.name in words for field in fields(zoo.Augment))
 
 
 def test_swapped_pairs_are_told(pictures, tmp_path, capsys):

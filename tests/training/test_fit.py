@@ -304,6 +304,7 @@ def test_wrong_arguments_are_refused_in_one_line(wrong):
         ({"noise": 25}, "noise=25; expected a name, such as 'gaussian:25'"),
         ({"learning_rate": "0.1"}, "learning_rate='0.1'; expected a number"),
         ({"ema": None}, "ema=None; expected a number"),
+        ({"range_penalty": "x"}, "range_penalty='x'; expected a number"),
         ({"loss": None}, "loss=None; expected one of l1, l2"),
     ],
 )

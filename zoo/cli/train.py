@@ -187,13 +187,13 @@ def _say_what_is_left_out(*folders: str | None) -> None:
 
 def _say_if_swapped(noisy: str, clean: str) -> None:
     """Look at a few pairs; what is wrong with them beside, training tells."""
-    from zoo.folders import paired
+    from zoo.folders import files_below, paired
     from zoo.inference.noise_level import swapped
     from zoo.inference.pictures import read_picture
     from zoo.training.sources import EXTENSIONS
 
     with contextlib.suppress(ZooError):
-        some = paired(Path(noisy), Path(clean), EXTENSIONS)[:FEW]
+        some = paired(Path(noisy), Path(clean), lambda folder: files_below(folder, EXTENSIONS))[:FEW]
         sides = [[read_picture(path)[0] for path in side] for side in zip(*some, strict=True)]
         if some and (doubt := swapped(*sides)):
             say(f"zoo: warning: {doubt}")

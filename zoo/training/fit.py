@@ -107,7 +107,8 @@ def fit(
         steps = int(steps)
     if not (isinstance(model, keras.Model) and getattr(model, "inputs", None)):
         raise UsageError(f"a {type(model).__name__} to train; expected a built Keras model, such as of zoo.build")
-    for name, value in {"learning_rate": learning_rate, "ema": ema, "weight_decay": weight_decay}.items():
+    measures = {"learning_rate": learning_rate, "ema": ema, "weight_decay": weight_decay}
+    for name, value in {**measures, "range_penalty": range_penalty}.items():
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise UsageError(f"{name}={value!r}; expected a number")
     noise = None if noise is None else as_noise(noise)

@@ -140,9 +140,7 @@ def open_images(source: Source, channels: int, *, clean: bool = True) -> ImageSe
     if isinstance(source, tuple) and len(source) == 2:
         first, second = source
         if isinstance(first, str | os.PathLike) and isinstance(second, str | os.PathLike):
-            for folder in (Path(first), Path(second)):
-                _files(folder)
-            return _file_pairs(paired(Path(first), Path(second), EXTENSIONS), channels)
+            return _file_pairs(paired(Path(first), Path(second), _files), channels)
         if isinstance(first, Sequence | np.ndarray) and isinstance(second, Sequence | np.ndarray):
             if len(first) != len(second) or not len(first):
                 raise UsageError(f"{len(first)} noisy and {len(second)} clean images; expected as many, at least one")
