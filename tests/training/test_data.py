@@ -17,7 +17,17 @@ from zoo.errors import InputError, UsageError
 from zoo.noise import noise_from_name
 from zoo.training import sources
 from zoo.training.corrupt import corrupt
-from zoo.training.data import Augment, augment, batches, hold_out, sharpen, sharpening, validation_pairs
+from zoo.training.data import (
+    Augment,
+    augment,
+    batches,
+    hold_out,
+    sharpen,
+    sharpening,
+    smooth,
+    smoothing,
+    validation_pairs,
+)
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import open_images
 
@@ -270,7 +280,9 @@ def test_a_quarter_of_the_batches_are_sharpened_noisy_and_clean_alike():
 def test_an_unsharp_mask_adds_what_a_gaussian_takes_away(deviation):
     """Of every channel, or of their mean to all of them; ends aside as SciPy has it."""
     picture, inside = np.random.default_rng(0).random((2, 48, 40, 3), np.float32), np.s_[:, 6:-6, 6:-6]
-    detail = picture - ndimage.gaussian_filter(picture, (0, deviation, deviation, 0), truncate=6 / deviation)
+    detail = picture - ndimage.gaussian_filter(
+        picture, (0, deviation, deviation, 0), truncate=np.ceil(3 * deviation) / deviation
+    )
     for alone, added in ((False, detail), (True, detail.mean(-1, keepdims=True))):
         found = sharpen((tf.constant(picture), tf.ones((2, 2, 3, 1)) / 2), 1.5, deviation, alone)
         np.testing.assert_allclose(found[0].numpy()[inside], (picture + 1.5 * added)[inside], atol=1e-5)
@@ -286,10 +298,58 @@ def test_how_to_sharpen_is_drawn():
     assert 0.5 <= deviations.min() < 0.6 and 1.8 < deviations.max() <= 2 and alone.mean() == pytest.approx(0.5, abs=0.1)
 
 
-def test_the_file_comes_after_the_sharpening():
-    """One bit is black and white alone, whatever was sharpened before."""
+def test_a_quarter_of_the_batches_have_their_noise_smoothed_and_the_picture_as_it_was():
+    """The clean half is the same to the bit; the noise is weaker, and alike in neighbours."""
+    plain = {"batch": 8, "patch": 48, "seed": 0, "augmentation": Augment.none()}
+    smoother = plain | {"augmentation": replace(Augment.none(), smooth=1.5)}
+    images = open_images(pictures(), 3)
+    as_drawn, found = (first(batches(images, NOISE, **options), 160) for options in (plain, smoother))
+    ratios, alike = [], []
+    for (noisy, clean), (before, shown) in zip(found, as_drawn, strict=True):
+        np.testing.assert_array_equal(clean, shown)
+        if np.array_equal(noisy, before):
+            continue
+        noise = noisy - clean
+        ratios.append(np.std(noise) / np.std(before - shown))
+        alike.append((noise[:, :, 1:] * noise[:, :, :-1]).mean() / noise.var())  # 0 for white noise
+    assert len(ratios) / len(found) == pytest.approx(0.25, abs=0.09)
+    assert max(ratios) < 1.001 and min(ratios) < 0.6
+    assert min(alike) > -0.02 and np.mean(alike) > 0.2 and max(alike) > 0.5
+
+
+@pytest.mark.parametrize("deviation", [0.3, 1.0, 2.4])
+def test_noise_is_smoothed_by_gaussians_its_colour_by_another(deviation):
+    """Ends aside as SciPy has it; the brightness of the noise and its colour apart, and a share as it was."""
+    clean = np.random.default_rng(0).random((2, 48, 40, 3), np.float32)
+    noise = np.random.default_rng(1).normal(0, 0.1, clean.shape).astype(np.float32)
+    inside = np.s_[:, 15:-15, 15:-15]
+    found, target = smooth((tf.constant(clean + noise), tf.constant(clean)), deviation, 2 * deviation, 0.25)
+    np.testing.assert_array_equal(target, clean)
+    gray = noise.mean(-1, keepdims=True)
+    soft = sum(
+        ndimage.gaussian_filter(part, (0, width, width, 0), truncate=np.ceil(3 * width) / width)
+        for part, width in ((np.tile(gray, 3), deviation), (noise - gray, 2 * deviation))
+    )
+    np.testing.assert_allclose((found.numpy() - clean)[inside], (0.25 * noise + 0.75 * soft)[inside], atol=1e-5)
+    flat = tf.ones((1, 4, 6, 1)) / 2, tf.zeros((1, 4, 6, 1))
+    np.testing.assert_allclose(smooth(flat, deviation, deviation, 0.0)[0], 0.5, atol=1e-6)  # at ends too
+
+
+def test_how_to_smooth_is_drawn():
+    drawn = [[float(x) for x in smoothing(1.5, tf.constant([seed, 0]))] for seed in range(400)]
+    deviations, of_colour, kept = np.transpose(drawn)
+    there = deviations > 0
+    assert there.sum() == pytest.approx(100, abs=35) and deviations.max() <= 1.5
+    assert deviations[there].mean() == pytest.approx(0.75, abs=0.15)
+    wider = of_colour[there] / deviations[there]
+    assert 1 <= wider.min() < 1.2 and 2.8 < wider.max() <= 3 and kept.min() >= 0 and 0.4 < kept.max() <= 0.5
+
+
+@pytest.mark.parametrize("name", ["sharpen", "smooth"])
+def test_the_file_comes_after_what_a_camera_does(name):
+    """One bit is black and white alone, whatever was sharpened or smoothed before."""
     images, options = open_images(pictures(), 1), {"batch": 4, "patch": 32, "seed": 0}
-    options["augmentation"] = Augment(sharpen=4)
+    options["augmentation"] = Augment(**{name: 4})
     for noisy, clean in first(batches(images, noise_from_name("gaussian:25+bits:1"), **options), 16):
         assert set(np.unique(noisy)) <= {0, 1} and clean.min() >= 0 and clean.max() <= 1
 
@@ -302,7 +362,7 @@ def test_no_more_is_enlarged_than_can_be():
         assert all(one.shape == other.shape == (2, 2, 2, 3) for one, other in found)
 
 
-@pytest.mark.parametrize("name", ["enlarge", "sharpen"])
+@pytest.mark.parametrize("name", ["smooth", "sharpen", "enlarge"])
 def test_what_changes_the_level_is_not_for_networks_that_are_told_it(name):
     with pytest.raises(UsageError, match=f"{name}=2 would change the noise's level, which the network is told"):
         more = {"augmentation": Augment(**{name: 2}), "takes_sigma": True}
@@ -391,8 +451,9 @@ def test_augmentation_is_bounded():
         "brightness": -0.1,
         "contrast": 0.5,
         "saturation": 11,
-        "enlarge": 0.9,
+        "smooth": 5,
         "sharpen": 5,
+        "enlarge": 0.9,
     }.items():
         with pytest.raises(UsageError, match=f"^{name}={wrong}; expected [01] to [0-9.]+ .[01] is none"):
             Augment(**{name: wrong})

@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         "--augment",
         metavar="JSON",
         help="augmentation otherwise than usual: flip, transpose, rescale, brightness, contrast, saturation, frame, "
-        'enlarge, sharpen or trim, such as \'{"flip": false, "rescale": 2}\' (see zoo.Augment)',
+        'smooth, sharpen, enlarge or trim, such as \'{"flip": false, "rescale": 2}\' (see zoo.Augment)',
     )
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--steps", type=whole_number(1), help="stop after so many steps")

@@ -25,11 +25,12 @@ BOUNDS = {
     "brightness": (0, 0.5, 0),
     "contrast": (1, 100, 1),
     "saturation": (1, 10, 1),
-    "enlarge": (1, 4, 1),
+    "smooth": (0, 4, 0),
     "sharpen": (0, 4, 0),
+    "enlarge": (1, 4, 1),
 }
-# What is done to noisy and clean alike after the picture was taken, and what is none of it.
-SINCE = {"enlarge": 1, "sharpen": 0}
+# What is done after the picture was taken, and what is none of it.
+SINCE = {"smooth": 0, "sharpen": 0, "enlarge": 1}
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,18 @@ class Augment:
     # For a quarter of the patches, up to so many rows or columns of black, or of white, at some of their sides, as
     # films and scans have them: pixels at an end that are lost look much the same.
     frame: int = 0
-    # For a quarter of the batches, the middle enlarged by up to this factor, noisy and clean alike: pictures whose
-    # noise has become coarse. Half of them before the file's part of the noise (JPEG, bits), as a camera's zoom does,
-    # half after it, by whoever has the file. Not for networks that are told the noise's level, which this changes.
-    enlarge: float = 1
+    # For a quarter of the batches, the noise smoothed, by a Gaussian of up to so many pixels, its colour by up to three
+    # times as many, before the file's part of it (JPEG, bits): what a camera's own denoiser leaves, coarse noise on a
+    # picture that is sharp. Not for networks that are told the noise's level, which this changes.
+    smooth: float = 0
     # For a quarter of the batches, an unsharp mask of up to this strength, noisy and clean alike, before the file's
     # part of the noise, as cameras and editors do: each pixel's difference from its surroundings, times this, is added.
     # Not for networks that are told the noise's level either.
     sharpen: float = 0
+    # For a quarter of the batches, the middle enlarged by up to this factor, noisy and clean alike: pictures whose
+    # noise has become coarse. Half of them before the file's part of the noise (JPEG, bits), as a camera's zoom does,
+    # half after it, by whoever has the file. Not for networks that are told the noise's level either.
+    enlarge: float = 1
     # Up to so many of the last rows and columns are cut off all patches of a batch, for networks that pad sides which
     # are no multiples of theirs: they must see such ends, and those where nothing is padded. What compiles for each
     # size (XLA, JAX) compiles for all of them.
@@ -186,6 +191,8 @@ def batches(
             noisy, sigma = corrupt(taken, stacked, key)
             pair = ((noisy, sigma) if takes_sigma else noisy), stacked
         if since:
+            if augmentation.smooth:
+                pair = smooth(pair, *smoothing(augmentation.smooth, tf.stack([tf.cast(seed, tf.int64) + 5, step])))
             before, after = enlargements(augmentation.enlarge, tf.stack([tf.cast(seed, tf.int64) + 3, step]))
             pair = enlarge(pair, before)
             if augmentation.sharpen:
@@ -267,6 +274,66 @@ def taken_and_filed(noise: Noise) -> tuple[Noise, Noise | None]:
     return noise, None
 
 
+def smoothing(most: float, seed: Any) -> tuple[Any, Any, Any]:
+    """How to smooth a batch's noise (see :func:`smooth`): by up to ``most`` pixels for a quarter of the calls, by 0 for
+    the others; its colour by up to three times as many; and up to half of it is kept as it is.
+    """
+    chance = tf.random.stateless_uniform((4,), seed)
+    deviation = tf.where(chance[0] < 0.25, most * chance[1], 0.0)
+    return deviation, deviation * (1 + 2 * chance[2]), chance[3] / 2
+
+
+def smooth(pair: tuple[Any, Any], deviation: Any, of_colour: Any, kept: Any) -> tuple[Any, Any]:
+    """Noisy and clean images (n, h, w, c) with the noise between them behind a Gaussian of ``deviation`` pixels, its
+    colour, what channels have beside their mean, behind one of ``of_colour``; a share of ``kept`` stays as it is.
+    """
+    noisy, clean = pair
+
+    def smoothed() -> Any:
+        noise = noisy - clean
+        brightness = tf.reduce_mean(noise, -1, keepdims=True)
+        smooth_noise = blurred(brightness, deviation) + blurred(noise - brightness, of_colour)
+        return clean + kept * noise + (1 - kept) * smooth_noise
+
+    return tf.cond(deviation > 0, smoothed, lambda: noisy), clean
+
+
+def blurred(images: Any, deviation: Any) -> Any:
+    """``images`` (n, h, w, c) behind a Gaussian of ``deviation`` pixels; what lies beyond an end counts for nothing."""
+    reach = tf.cast(tf.math.ceil(3 * deviation), tf.float32)
+    line = tf.exp(-tf.square(tf.range(-reach, reach + 1) / deviation) / 2)
+
+    def sums(x: Any) -> Any:
+        for kernel in (line[:, None, None, None], line[None, :, None, None]):
+            x = tf.nn.depthwise_conv2d(x, tf.repeat(kernel, x.shape[-1], axis=2), (1, 1, 1, 1), "SAME")
+        return x
+
+    return sums(images) / sums(tf.ones_like(images[:1]))
+
+
+def sharpening(most: float, seed: Any) -> tuple[Any, Any, Any]:
+    """How to sharpen a batch (see :func:`sharpen`): by up to ``most`` for a quarter of the calls, by 0 for the others.
+
+    The Gaussian is of 0.5 to 2 pixels; half of the calls sharpen the brightness alone, as cameras do.
+    """
+    chance = tf.random.stateless_uniform((4,), seed)
+    strength = tf.where(chance[0] < 0.25, most * chance[1], 0.0)
+    return strength, 0.5 * tf.pow(4.0, chance[2]), chance[3] < 0.5
+
+
+def sharpen(batch: Any, strength: Any, deviation: Any, brightness_alone: Any) -> Any:
+    """The images (n, h, w, c) in ``batch`` behind an unsharp mask: their difference from what a Gaussian of
+    ``deviation`` pixels leaves of them is added, ``strength`` times; of all channels alike, or of their mean.
+    """
+
+    def sharpened(x: Any) -> Any:
+        detail = x - blurred(x, deviation)
+        brightness = tf.reduce_mean(detail, -1, keepdims=True)
+        return x + strength * tf.where(brightness_alone, brightness, detail)
+
+    return tf.cond(strength > 0, lambda: tf.nest.map_structure(sharpened, batch), lambda: batch)
+
+
 def enlargements(most: float, seed: Any) -> tuple[Any, Any]:
     """By what to enlarge a batch before it is a file, and after: up to ``most``, once, for a quarter of the calls."""
     chance = tf.random.stateless_uniform((3,), seed)
@@ -284,36 +351,6 @@ def enlarge(batch: Any, factor: Any) -> Any:
         return tf.ensure_shape(tf.image.resize(x[:, top : top + height, left : left + width], size, "bicubic"), x.shape)
 
     return tf.cond(factor > 1, lambda: tf.nest.map_structure(enlarged, batch), lambda: batch)
-
-
-def sharpening(most: float, seed: Any) -> tuple[Any, Any, Any]:
-    """How to sharpen a batch (see :func:`sharpen`): by up to ``most`` for a quarter of the calls, by 0 for the others.
-
-    The Gaussian is of 0.5 to 2 pixels; half of the calls sharpen the brightness alone, as cameras do.
-    """
-    chance = tf.random.stateless_uniform((4,), seed)
-    strength = tf.where(chance[0] < 0.25, most * chance[1], 0.0)
-    return strength, 0.5 * tf.pow(4.0, chance[2]), chance[3] < 0.5
-
-
-def sharpen(batch: Any, strength: Any, deviation: Any, brightness_alone: Any) -> Any:
-    """The images (n, h, w, c) in ``batch`` behind an unsharp mask: their difference from what a Gaussian of
-    ``deviation`` pixels leaves of them is added, ``strength`` times; of all channels alike, or of their mean.
-    """
-    reach = 6  # pixels: three deviations of the widest
-    line = tf.exp(-tf.square(tf.range(-reach, reach + 1.0) / deviation) / 2)
-
-    def sharpened(x: Any) -> Any:
-        def blurred(y: Any) -> Any:
-            for kernel in (line[:, None, None, None], line[None, :, None, None]):
-                y = tf.nn.depthwise_conv2d(y, tf.repeat(kernel, x.shape[-1], axis=2), (1, 1, 1, 1), "SAME")
-            return y
-
-        detail = x - blurred(x) / blurred(tf.ones_like(x[:1]))  # what lies beyond an end counts for nothing
-        brightness = tf.reduce_mean(detail, -1, keepdims=True)
-        return x + strength * tf.where(brightness_alone, brightness, detail)
-
-    return tf.cond(strength > 0, lambda: tf.nest.map_structure(sharpened, batch), lambda: batch)
 
 
 def trim(batch: Any, most: int, seed: Any) -> Any:
