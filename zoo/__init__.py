@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         noise_from_name,
     )
     from zoo.pretrained import Pretrained, describe, list_pretrained
-    from zoo.training.data import Augment
+    from zoo.training.augment import Augment
     from zoo.training.devices import all_devices
     from zoo.training.fit import fit
     from zoo.training.optimizers import Schedule
@@ -60,7 +60,7 @@ _PUBLIC = {
     "finetune": ("zoo.finetuning.finetune", "finetune"),
     "fit": ("zoo.training.fit", "fit"),
     "all_devices": ("zoo.training.devices", "all_devices"),
-    "Augment": ("zoo.training.data", "Augment"),
+    "Augment": ("zoo.training.augment", "Augment"),
     "Schedule": ("zoo.training.optimizers", "Schedule"),
     "evaluate": ("zoo.evaluation", "evaluate"),
     "Score": ("zoo.evaluation", "Score"),

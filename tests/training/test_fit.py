@@ -20,9 +20,10 @@ import zoo
 from zoo.errors import DivergenceError, InputError, UsageError
 from zoo.noise import Mixture, Sometimes
 from zoo.training import guide
+from zoo.training.augment import Augment
 from zoo.training.corrupt import as_noise
 from zoo.training.curves import read_csv
-from zoo.training.data import Augment, batches, hold_out
+from zoo.training.data import batches, hold_out
 from zoo.training.guide import Guide
 from zoo.training.sources import open_images
 

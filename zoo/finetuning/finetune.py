@@ -25,9 +25,9 @@ from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
 from zoo.noise import Noise
 from zoo.pretrained import Pretrained, describe
+from zoo.training.augment import Augment
 from zoo.training.corrupt import LayerNoise, as_noise
 from zoo.training.curves import read_csv, write_png
-from zoo.training.data import Augment
 from zoo.training.devices import Devices, all_devices, several_workers
 from zoo.training.fit import fit
 from zoo.training.optimizers import Schedule

@@ -13,8 +13,9 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.noise import Noise
+from zoo.training.augment import Augment
 from zoo.training.corrupt import as_noise
-from zoo.training.data import Augment, batches, check_noise, hold_out, refuse_copying, refuse_frozen, validation_pairs
+from zoo.training.data import batches, check_noise, hold_out, refuse_copying, refuse_frozen, validation_pairs
 from zoo.training.devices import Devices
 from zoo.training.guide import Guide
 from zoo.training.losses import PSNR, make_loss
@@ -75,7 +76,7 @@ def fit(
             images, noise, loss, optimizer, patch, seed and whether there is an ``ema`` must be the same; the budget may
             be another.
         batch, patch: Patches per step; their side in pixels.
-        augment: Variations of the patches; :class:`zoo.training.data.Augment` by default, without rescaling where
+        augment: Variations of the patches; :class:`zoo.training.augment.Augment` by default, without rescaling where
             images bring their noise.
         loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", "rmse" (of each image),
             or a Keras loss.
