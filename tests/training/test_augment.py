@@ -236,6 +236,36 @@ def test_the_file_comes_after_what_a_camera_does(pictures, first, name):
         assert set(np.unique(noisy)) <= {0, 1} and clean.min() >= 0 and clean.max() <= 1
 
 
+def test_what_the_file_draws_is_independent_of_what_was_taken(first):
+    """Each has random numbers of its own: here the share of salt and how many grays there are."""
+    flat = open_images([np.full((48, 48), 0.5, np.float32)], 1)
+    noise = noise_from_name("gaussian:1+saltpepper:0-60+bits:2-8")
+    options = {"batch": 8, "patch": 32, "seed": 0, "augmentation": replace(Augment.none(), sharpen=0.01)}
+    salt, depth = [], []
+    for noisy, _ in first(batches(flat, noise, **options), 24):
+        for picture in noisy:
+            salt.append(np.mean((picture < 0.1) | (picture > 0.9)))
+            steps = np.diff(np.unique(picture))
+            depth.append(np.log2(1 / steps.min() + 1))
+    assert np.ptp(depth) > 4 and abs(np.corrcoef(salt, depth)[0, 1]) < 0.25
+
+
+@pytest.mark.parametrize("name", ["smooth", "sharpen", "enlarge"])
+def test_jpeg_that_is_always_there_is_drawn_after_it(name, pictures, first):
+    augmentation = Augment(**{name: 2})
+    pipeline = batches(open_images(pictures(), 3), noise_from_name("gaussian:5+jpeg:50"), batch=2, patch=32, seed=0,
+                       augmentation=augmentation)  # fmt: skip
+    for noisy, clean in first(pipeline, 8):
+        assert noisy.shape == clean.shape == (2, 32, 32, 3) and not np.array_equal(noisy, clean)
+
+
+def test_noise_of_neighbours_is_not_smoothed_into_each_other(pictures):
+    images = open_images(pictures(), 1, clean=False)
+    with pytest.raises(UsageError, match="smooth=1 would carry the noise of what is learned to what is shown"):
+        augmentation = Augment(rescale=1, brightness=0, smooth=1)
+        batches(images, None, batch=2, patch=8, seed=0, augmentation=augmentation, self_supervised=True)
+
+
 def test_no_more_is_enlarged_than_can_be(pictures, first):
     pairs = open_images(([picture // 2 for picture in pictures()], pictures()), 3)
     for images, more in ((pairs, {}), (open_images(pictures(), 3, clean=False), {"self_supervised": True})):

@@ -48,6 +48,32 @@ def test_revival_changes_nothing_but_the_features(model: keras.Model) -> None:
     assert revive(model, IMAGES, seed=0) == 0
 
 
+def test_the_average_of_the_weights_stays_what_it_was_too(model: keras.Model) -> None:
+    """Else it would mix new features with old readers, for as long as it remembers."""
+    model.compile(optimizer=keras.optimizers.Adam(0.0, use_ema=True, ema_momentum=0.9), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+
+    def averaged() -> np.ndarray:
+        for _ in range(10):
+            model.optimizer.apply([keras.ops.zeros(v.shape) for v in model.trainable_variables])
+        raw = model.get_weights()
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        found = model(IMAGES).numpy()
+        model.set_weights(raw)
+        return found
+
+    before = averaged()
+    assert revive(model, IMAGES, seed=0) == 3
+    np.testing.assert_allclose(averaged(), before, atol=1e-5)
+
+
+def test_frozen_layers_sleep_on(model: keras.Model) -> None:
+    model.get_layer("encoder_1_0_a_conv").trainable = False
+    before = model.get_weights()
+    assert revive(model, IMAGES, seed=0) == 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
 def test_the_same_seed_gives_the_same_start(model: keras.Model) -> None:
     weights = model.get_weights()
     revive(model, IMAGES, seed=(1, 2))

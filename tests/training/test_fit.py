@@ -201,6 +201,14 @@ def test_wrong_arguments_are_refused_in_one_line(wrong):
         zoo.fit(tiny(), PHOTOGRAPHS, **{**QUICK, "steps": 10, **wrong})
 
 
+@pytest.mark.parametrize("budget", [{"steps": np.int64(2)}, {"steps": 2.0}, {"minutes": np.float32(1e-9)}])
+def test_numbers_of_numpy_are_numbers(budget, tmp_path):
+    """In what is written down, too."""
+    history = zoo.fit(tiny(), PHOTOGRAPHS, out=tmp_path, **budget, learning_rate=np.float32(1e-3), **QUICK)
+    assert history.steps == (2 if "steps" in budget else 1)
+    assert json.loads((tmp_path / "run.json").read_text())["step"] == history.steps
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -216,12 +224,16 @@ def test_wrong_arguments_are_refused_in_one_line(wrong):
         ({"learning_rate": "0.1"}, "learning_rate='0.1'; expected a number"),
         ({"ema": None}, "ema=None; expected a number"),
         ({"range_penalty": "x"}, "range_penalty='x'; expected a number"),
+        ({"range_penalty": float("nan")}, "range_penalty=nan; expected a number"),
+        ({"steps": None, "minutes": float("nan")}, "steps=None, minutes=nan; expected exactly one budget"),
+        ({"steps": None, "minutes": "1"}, "steps=None, minutes='1'; expected exactly one budget"),
+        ({"steps": float("inf")}, "steps=inf, minutes=None; expected exactly one budget"),
         ({"loss": None}, "loss=None; expected one of l1, l2"),
     ],
 )
 def test_values_of_another_kind_are_told_by_their_names(wrong, message):
     with pytest.raises(UsageError, match=message):
-        zoo.fit(tiny(), PHOTOGRAPHS, steps=1, **{**QUICK, **wrong})
+        zoo.fit(tiny(), PHOTOGRAPHS, **{**QUICK, "steps": 1, **wrong})
 
 
 @pytest.mark.parametrize("model", ["resnet-gaussian-gray", keras.Sequential([keras.layers.Conv2D(1, 3)])])
@@ -288,7 +300,7 @@ def test_mixed_precision_keeps_the_image_exact(short_rounds):
 
 
 BACKEND = """
-    import json, sys, keras, zoo
+    import json, signal, sys, keras, zoo
     from skimage import data
     from zoo.training.guide import Guide
     Guide.ROUND = 1
@@ -300,9 +312,9 @@ BACKEND = """
     assert history.steps == 2 and any((a != b).any() for a, b in zip(before, model.get_weights()))
 
     def stopped(self, batch, logs=None):
+        if self.run.step == 2:
+            signal.raise_signal(signal.SIGINT)
         step(self, batch, logs)
-        if self.run.step == 3:
-            raise KeyboardInterrupt
 
     step, Guide.on_train_batch_end, Guide.ROUND = Guide.on_train_batch_end, stopped, 10
     options = {"noise": "gaussian:25", "batch": 2, "patch": 32, "progress": False, "validation_side": 32}

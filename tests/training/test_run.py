@@ -9,12 +9,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data as photographs
 
 import zoo
@@ -54,26 +56,67 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-@pytest.mark.parametrize("hit", [7, 12])
-def test_an_interrupted_run_goes_on_from_that_very_step(hit, short_rounds, tmp_path, monkeypatch):
-    options = {**QUICK, "learning_rate": 3e-3, "validate_every": 10, "schedule": "constant"}
+@pytest.mark.parametrize(("hit", "where"), [(7, "on_train_batch_end"), (12, "on_train_batch_end"), (10, "_validate")])
+def test_an_interrupted_run_goes_on_from_that_very_step(hit, where, short_rounds, tmp_path, monkeypatch):
+    """Also where Ctrl-C comes behind a step that is not yet counted, or while the averaged weights are measured."""
+    options = {**QUICK, "learning_rate": 3e-3, "validate_every": 10, "schedule": "cosine"}
     whole = tiny()
     zoo.fit(whole, PHOTOGRAPHS, steps=20, out=tmp_path / "whole", **options)
-    step = Guide.on_train_batch_end
+    model = tiny()
+    act, evaluate = getattr(Guide, where), model.evaluate
 
-    def stopped(self, batch, logs=None):
-        step(self, batch, logs)
-        if self.run.step == hit:
-            raise KeyboardInterrupt
+    def interrupted(self, *arguments, **named):
+        if where == "on_train_batch_end" and self.run.step == hit - 1:
+            signal.raise_signal(signal.SIGINT)
+        return act(self, *arguments, **named)
 
-    monkeypatch.setattr(Guide, "on_train_batch_end", stopped)
+    def measured(*arguments, **named):
+        if where == "_validate":
+            signal.raise_signal(signal.SIGINT)
+        return evaluate(*arguments, **named)
+
+    monkeypatch.setattr(Guide, where, interrupted)
+    model.evaluate = measured
     with pytest.raises(KeyboardInterrupt):
-        zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=tmp_path / "cut", **options)
+        zoo.fit(model, PHOTOGRAPHS, steps=20, out=tmp_path / "cut", **options)
     assert json.loads((tmp_path / "cut" / "run.json").read_text())["step"] == hit
-    monkeypatch.setattr(Guide, "on_train_batch_end", step)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    monkeypatch.setattr(Guide, where, act)
     resumed = tiny(1)
     assert zoo.fit(resumed, PHOTOGRAPHS, steps=20, out=tmp_path / "cut", resume=True, **options).steps == 20
     np.testing.assert_allclose(weights(resumed), weights(whole), atol=1e-6)
+
+
+def test_a_second_interrupt_ends_a_run_at_once(short_rounds, tmp_path, monkeypatch):
+    """In the midst of a step: what was kept last stays."""
+    step = Guide.on_train_batch_end
+
+    def interrupted(self, batch, logs=None):
+        if self.run.step == 12:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        step(self, batch, logs)
+
+    monkeypatch.setattr(Guide, "on_train_batch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=tmp_path / "cut", validate_every=10, **QUICK)
+    assert json.loads((tmp_path / "cut" / "run.json").read_text())["step"] == 10
+
+
+@pytest.mark.parametrize("at", ["its own handler", "another thread"])
+def test_signals_are_left_to_whom_they_belong(at, short_rounds):
+    """A handler of somebody's own stays while it trains; a thread may train, which can have none."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if at == "its own handler":
+            own = signal.signal(signal.SIGINT, lambda *_: None) and signal.getsignal(signal.SIGINT)
+            zoo.fit(tiny(), PHOTOGRAPHS, steps=2, **QUICK)
+            assert signal.getsignal(signal.SIGINT) is own
+        else:
+            with ThreadPoolExecutor() as pool:
+                assert pool.submit(zoo.fit, tiny(), PHOTOGRAPHS, steps=2, **QUICK).result().steps == 2
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 SCRIPT = """
@@ -158,6 +201,17 @@ def test_a_run_is_not_resumed_on_other_images(run):
         with pytest.raises(UsageError, match=f"the run in .* {message} images; expected the same"):
             zoo.fit(tiny(), images, checks, steps=20, out=run, resume=True, **QUICK)
     assert contents(run) == before
+
+
+def test_a_run_is_not_resumed_where_images_are_kept_elsewhere(short_rounds, tmp_path, monkeypatch):
+    """From files, many patches are cut each time that one is decoded: the batches are others."""
+    for i, picture in enumerate(PHOTOGRAPHS):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    options = {**QUICK, "steps": 10, "out": tmp_path / "run"}
+    zoo.fit(tiny(), tmp_path, **options)
+    monkeypatch.setattr("zoo.training.sources.CACHE_BYTES", 0)
+    with pytest.raises(UsageError, match="from images in memory, which gives others; expected DENOISE_ZOO_CACHE_BYTES"):
+        zoo.fit(tiny(), tmp_path, resume=True, **options)
 
 
 def test_batches_of_another_size_are_counted_as_they_were(short_rounds, tmp_path):

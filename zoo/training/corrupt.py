@@ -241,7 +241,8 @@ def _(noise: Jpeg, clean: Any, seed: Any) -> tuple[Any, Any]:
         found = tf.io.decode_jpeg(content, item[0].shape[-1], dct_method="INTEGER_ACCURATE")
         return tf.cast(found[item[2][0] :, item[2][1] :], tf.float32) / 255
 
-    return tf.map_fn(compress, (clean, quality, at), fn_output_signature=tf.float32), none(clean)
+    found = tf.map_fn(compress, (clean, quality, at), fn_output_signature=tf.float32)
+    return tf.ensure_shape(found, clean.shape), none(clean)
 
 
 @corrupt.register

@@ -26,9 +26,12 @@ from zoo.training.augment import (
     smoothing,
     trim,
 )
-from zoo.training.corrupt import MCU, LayerNoise, corrupt, split
+from zoo.training.corrupt import MCU, LayerNoise, corrupt
 from zoo.training.neighbors import neighbor_pairs
 from zoo.training.sources import ImageSet
+
+# A seed's third word, for random numbers that are none of the noise's.
+CROP = 1000
 
 
 def hold_out(images: ImageSet, every: int = 10) -> tuple[list[int], list[int]]:
@@ -88,6 +91,11 @@ def batches(
             raise UsageError(
                 f"{name}={value!r} would change the noise too that the images bring; expected {none}, or clean images"
             )
+    if augmentation.smooth and self_supervised:
+        raise UsageError(
+            f"smooth={augmentation.smooth!r} would carry the noise of what is learned to what is shown; expected 0, or "
+            "clean images"
+        )
     for name, none in SINCE.items():
         if (value := getattr(augmentation, name)) != none and takes_sigma:
             raise UsageError(
@@ -146,7 +154,8 @@ def batches(
             if augmentation.sharpen:
                 pair = sharpen(pair, *sharpening(augmentation.sharpen, tf.stack([tf.cast(seed, tf.int64) + 4, step])))
             if filed is not None:
-                pair = corrupt(filed, pair[0], split(key, 2)[1])[0], pair[1]
+                # A seed of its own: one that is split off this step's may be that of a part of what is taken.
+                pair = corrupt(filed, pair[0], tf.stack([tf.cast(seed, tf.int64) + 6, step]))[0], pair[1]
             noisy, target = enlarge(pair, after)
             # Cubic splines overshoot, and an unsharp mask is made to.
             pair = noisy, tf.clip_by_value(target, 0, 1) if noise is not None else target
@@ -205,7 +214,7 @@ def validation_pairs(
             noisy.append(crop[..., : images.channels])
         else:
             cropped = Jpeg.kind in noise.kinds and len(noisy) % 2 == 1
-            before = np.random.default_rng([seed, i]).integers(min(MCU, side), size=2) if cropped else (0, 0)
+            before = np.random.default_rng([seed, i, CROP]).integers(min(MCU, side), size=2) if cropped else (0, 0)
             larger = np.pad(clean[-1], ((before[0], 0), (before[1], 0), (0, 0)), "symmetric")
             drawn, image = some_noise(noise, larger, seed, i)
             noisy.append(image[before[0] :, before[1] :])

@@ -39,28 +39,42 @@ def revive(model: keras.Model, inputs: Any, *, seed: int | tuple[int, ...], batc
     """Give dormant features new random weights, and zeros where they are read, so that the output stays the same.
 
     That is the recycling of Sokar et al. 2023 ("The Dormant Neuron Phenomenon in Deep Reinforcement Learning",
-    section 5), for features that are dormant altogether.
+    section 5), for features that are dormant altogether. Where the optimizer averages the weights, those of the average
+    are the same: else the new ones would blend into it while the old readers still count.
 
     Returns:
         How many there were.
     """
     rng, count = np.random.default_rng(seed), 0
     for name, mask in dormant(model, inputs, batch_size).items():
-        if not mask.any():
-            continue
         conv, _, readers = _place(model.get_layer(name)) or (None, None, [])
         assert conv is not None
+        if not mask.any() or not all(layer.trainable for layer in (conv, *readers)):
+            continue
         kernel, bias = conv.get_weights()
         deviation = np.sqrt(2 / np.prod(kernel.shape[:3]))  # He et al. 2015
         kernel[..., mask] = rng.normal(0, deviation, kernel[..., mask].shape)
         bias[mask] = 0
-        conv.set_weights([kernel, bias])
+        _assign(model, conv.kernel, kernel, np.s_[..., mask])
+        _assign(model, conv.bias, bias, np.s_[mask])
         for reader in readers:
-            weights = reader.get_weights()
-            weights[0][:, :, mask] = 0
-            reader.set_weights(weights)
+            weights = reader.get_weights()[0]
+            weights[:, :, mask] = 0
+            _assign(model, reader.kernel, weights, np.s_[:, :, mask])
         count += int(mask.sum())
     return count
+
+
+def _assign(model: keras.Model, variable: Any, values: np.ndarray, new: Any) -> None:
+    """Set ``variable`` to ``values``, and of its average in the optimizer, if there is one, what is ``new``."""
+    variable.assign(values)
+    optimizer: Any = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # float16 has one that scales the loss around it
+    if getattr(optimizer, "use_ema", False):
+        average = optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
+        averaged = np.array(keras.ops.convert_to_numpy(average))
+        averaged[new] = values[new]
+        average.assign(averaged)
 
 
 def _place(layer: keras.layers.Layer) -> tuple[Any, Any, list[Any]] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import numbers
 import os
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 import numpy as np
@@ -96,22 +97,26 @@ def fit(
         progress: Show a progress bar on standard error.
 
     Returns:
-        What was measured: see :class:`History`. Interrupted (Ctrl-C), the run in ``out`` can be resumed from that step.
+        What was measured: see :class:`History`. Ctrl-C ends the run behind the step that it is at, and that in ``out``
+        can be resumed from there; a second one ends it at once, to be resumed from the last validation.
 
     Raises:
         UsageError: Arguments that do not fit, or input that equals its target.
         InputError: Images that cannot be read. DivergenceError: the loss became NaN or infinite.
     """
-    if (steps is None) == (minutes is None) or (steps or minutes or 0) <= 0:
+    budget = minutes if steps is None else steps
+    if (steps is None) == (minutes is None) or not _is_number(budget) or not 0 < budget < math.inf:
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
-    if isinstance(steps, float) and steps.is_integer():  # 1e4
+    if steps is not None and steps == int(steps):  # 1e4, or a number of numpy's
         steps = int(steps)
+    minutes = None if minutes is None else float(minutes)
     if not (isinstance(model, keras.Model) and getattr(model, "inputs", None)):
         raise UsageError(f"a {type(model).__name__} to train; expected a built Keras model, such as of zoo.build")
     measures = {"learning_rate": learning_rate, "ema": ema, "weight_decay": weight_decay}
     for name, value in {**measures, "range_penalty": range_penalty}.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not _is_number(value) or not math.isfinite(value):
             raise UsageError(f"{name}={value!r}; expected a number")
+    learning_rate = float(learning_rate)  # Keras knows no numbers of numpy's
     noise = None if noise is None else as_noise(noise)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     if takes_sigma and (noise is None or not noise.has_level):
@@ -150,7 +155,8 @@ def fit(
     check_noise(checks, checked, self_supervised=self_supervised)
     if checks.paired and takes_sigma:
         raise UsageError("validation pairs for a model that takes the noise level, which nobody knows; leave them out")
-    run.facts |= {"images": images.digest, "validation": checks.digest}
+    # Images that are kept in memory are cut into other batches than those that are read from files each time.
+    run.facts |= {"images": images.digest, "validation": checks.digest, "in_memory": images.in_memory}
     noisy, clean, sigma = validation_pairs(
         checks,
         checked,
@@ -208,6 +214,7 @@ def fit(
         learning_rate=learning_rate,
         batch=batch,
         replicas=devices.replicas,
+        several_workers=devices.several_workers,
         revive=seed if revive else None,
         patience=patience,
         progress=progress,
@@ -215,13 +222,13 @@ def fit(
     run.make_folder()
     # A round is an epoch to Keras; the guide ends the run at the very step or second.
     rounds: dict[str, Any] = {"initial_epoch": run.step // guide.round, "epochs": 2**31, "steps_per_epoch": guide.round}
-    with devices.training(model, (first, target)), images.damage_told():
+    with guide.interruptible(), devices.training(model, (first, target)), images.damage_told():
         try:
             model.fit(data, **rounds, shuffle=False, verbose=0, callbacks=[guide])
-        except KeyboardInterrupt:
-            if not devices.several_workers:  # the others would have to save with it
-                guide.keep()
-            raise
         finally:
             guide.bar.stop()  # which gives the terminal its cursor back
     return run.end(model)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

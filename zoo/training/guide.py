@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -40,6 +43,7 @@ class Guide(keras.callbacks.Callback):
         learning_rate: float,
         batch: int,
         replicas: int,
+        several_workers: bool,
         revive: int | None,
         patience: int | None,
         progress: bool,
@@ -53,6 +57,7 @@ class Guide(keras.callbacks.Callback):
         self.validate_every, self.learning_rate, self.batch = validate_every, learning_rate, batch
         self.round = min(self.ROUND, validate_every)
         self.revive, self.patience = revive, patience
+        self.several_workers, self.interrupted = several_workers, False
         self.earlier = run.history.minutes
         last = run.history.rows[-1] if run.history.rows else {"step": 0, "images": 0}
         self.before = int(last["step"] or 0), int(last["images"] or 0)
@@ -69,8 +74,8 @@ class Guide(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.bar.start()
-        self._set_steplength()
-        if self.run.step == 0:
+        if self.run.step == 0:  # a resumed run has the steplength that it had, until the next look
+            self._set_steplength()
             self._revive()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -97,6 +102,7 @@ class Guide(keras.callbacks.Callback):
         self.run.history.minutes = self.earlier + (time.monotonic() - self.started) / 60
         if self.run.spent:
             self.model.stop_training = True
+        self._stop_if_interrupted()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         run, loss = self.run, float((logs or {})["loss"])
@@ -129,17 +135,42 @@ class Guide(keras.callbacks.Callback):
         self.bar.update(
             self.task, completed=run.progress, description=f"step {run.step}, loss {self.smoothed:.5f}{psnr}"
         )
+        self._stop_if_interrupted()
 
-    def keep(self) -> None:
-        """Write down where an interrupted run has come to."""
-        if self.run.folder is None or self.run.step == self.run.kept:
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Within it Ctrl-C ends the run behind the step or the validation that it is at: only there do weights,
+        optimizer and count of steps belong together. A second one ends it at once, and the last checkpoint stays.
+        """
+
+        def hit(number: int, frame: Any) -> None:
+            if self.interrupted:
+                signal.default_int_handler(number, frame)
+            self.interrupted = True
+
+        # To other threads no signal comes, and who has a handler of his own keeps it.
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
             return
-        jax = keras.backend.backend() == "jax"
-        with contextlib.suppress(*[RuntimeError] * jax):  # within a step, it has given the weights away: the last stay
-            if jax:
+        signal.signal(signal.SIGINT, hit)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.interrupted:  # since the last step
+            raise KeyboardInterrupt
+
+    def _stop_if_interrupted(self) -> None:
+        if not self.interrupted:
+            return
+        # Of several workers, the others would have to save with it.
+        if self.run.folder is not None and self.run.step != self.run.kept and not self.several_workers:
+            if keras.backend.backend() == "jax":
                 self.model.jax_state_sync()
             self.run.checkpoint(self.model)
-        self.run.draw()
+            self.run.draw()
+        raise KeyboardInterrupt
 
     def _expect_finite(self, what: str, value: float) -> None:
         run = self.run

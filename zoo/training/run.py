@@ -89,10 +89,12 @@ class Run:
         if self.folder is None or not self.resume:
             return
         state = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        run = f"the run in {str(self.folder)!r}"
+        run, place = f"the run in {str(self.folder)!r}", "files" if self.facts.get("in_memory") else "memory"
         another = {
             "layers": f"{run} is one of another network; expected the same, or another folder",
             "images": f"{run} learned from other images; expected the same, or another folder",
+            "in_memory": f"{run} cut its batches from images in {place}, which gives others; expected "
+            "DENOISE_ZOO_CACHE_BYTES as it was, or another folder",
             "validation": f"{run} was validated on other images; expected the same, or another folder",
         }
         for name, value in self.facts.items():
