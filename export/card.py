@@ -166,13 +166,16 @@ def _limits(entry: Pretrained) -> str:
         size, reach = "resized", "independent from pixel to pixel"
         if {"bayer", "raw"} & set(noise.kinds):
             size, reach = "made much larger", "correlated over three pixels"
-            if '"enlarge": ' in json.dumps(entry.recipe):
+            if _augmented(entry.recipe, "enlarge", 1):
                 reach = "correlated over a few pixels"
-        since = "" if '"sharpen": ' in json.dumps(entry.recipe) else ", sharpened"
+        ways = [size]
+        ways += [] if _augmented(entry.recipe, "sharpen", 0) else ["sharpened"]
+        ways += [] if _augmented(entry.recipe, "smooth", 0) else ["smoothed"]
         limits.insert(
             1,
-            f"Noise that was {size}{since} or smoothed afterwards (as phones and cameras do) is correlated over "
-            f"many pixels, and is taken for detail: the noise of its training is {reach}.",
+            f"Noise that was {', '.join(ways[:-1])}{' or ' * (len(ways) > 1)}{ways[-1]} afterwards (as phones and "
+            "cameras do) is correlated over many pixels, and is taken for detail: the noise of its training is "
+            f"{reach}.",
         )
     if entry.channels == 1 and "gaussian" in noise.kinds and not entry.takes_sigma:
         limits.append(
@@ -258,3 +261,10 @@ def _value(value: Any, *, inner: bool = False) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(item, inner=True) for item in value)}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _augmented(recipe: Any, name: str, none: float) -> bool:
+    """Whether the augmentation ``name`` is anywhere in a recipe, and more than ``none``."""
+    if isinstance(recipe, dict):
+        return recipe.get(name, none) != none or any(_augmented(part, name, none) for part in recipe.values())
+    return isinstance(recipe, list | tuple) and any(_augmented(part, name, none) for part in recipe)

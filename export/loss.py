@@ -52,7 +52,8 @@ class Photographs:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, channels: int, noise: Noise) -> None:
-        self.source = "scikit-image's photographs" if folder is None else os.fspath(folder)
+        # Of a folder of somebody's own its name alone: the figures are published, and its path is nobody's business.
+        self.source = "scikit-image's photographs" if folder is None else Path(folder).resolve().name
         rng = np.random.default_rng(0)
         low, high = ends(noise.sigma) if isinstance(noise, Gaussian) else (0.0, 0.0)
         kinds: list[Noise] = [Gaussian(level) for level in LEVELS if low <= level <= high]
@@ -68,7 +69,9 @@ class Photographs:
             centres.append(_centre(picture).copy())
         if not centres:
             kind = "colour pictures" if channels == 3 else "pictures"
-            raise InputError(f"no {kind} of at least {GATE_SIDE}×{GATE_SIDE} pixels in {self.source!r}")
+            raise InputError(
+                f"no {kind} of at least {GATE_SIDE}×{GATE_SIDE} pixels in {os.fspath(folder or self.source)!r}"
+            )
         self._gate = [
             (kind.name, *_noisy(centre, kind, rng), centre) for kind in kinds or [noise] for centre in centres
         ]

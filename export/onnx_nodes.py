@@ -145,8 +145,12 @@ def batch_norm(graph: Graph, layer: Any, x: str) -> str:
     factor = (learned.pop(0) if layer.scale else 1) / np.sqrt(variance + layer.epsilon)
     shift = (learned.pop(0) if layer.center else 0) - mean * factor
     before = graph.made_by.get(x)
-    if before is not None and before.op_type == "Conv" and x not in graph.shared:
-        kernel, bias = before.input[1:3]
+    # Of a layer of somebody's own, it may have no bias, or weights that another node reads, too.
+    own = [] if before is None else [name for name in before.input[1:] if name in graph.weights]
+    read = [name for node in graph.nodes for name in node.input]
+    folds = before is not None and before.op_type == "Conv" and len(own) == 2 and x not in graph.shared
+    if folds and all(read.count(name) == 1 for name in own):
+        kernel, bias = own
         graph.weights[kernel] = (graph.weights[kernel] * factor[:, None, None, None]).astype(np.float32)
         graph.weights[bias] = (graph.weights[bias] * factor + shift).astype(np.float32)
         return x

@@ -36,8 +36,8 @@ def runners(artifact: Path) -> dict[str, Runner]:
     Raises:
         UsageError: No such artifact, or of unknown form. MissingExtraError: Its runtime is not installed.
     """
-    if artifact.is_file() and artifact.suffix in FILES:
-        return FILES[artifact.suffix](artifact)
+    if artifact.is_file() and (ending := artifact.suffix.lower()) in FILES:
+        return FILES[ending](artifact)
     if artifact.is_dir():
         if found := sorted(artifact.glob("**/saved_model.pb")):
             return _saved_model(found[0].parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.architectures.accounting import account
 from zoo.errors import UsageError
@@ -43,10 +43,14 @@ def any_size(model: keras.Model) -> keras.Model:
         model = copy
     if (multiple := account(model).takes_multiples_of) == 1:
         return model
-    inputs = [keras.Input(x.shape[1:], name=name) for x, name in zip(model.inputs, ("image", "sigma"), strict=False)]
+    # In float32 whatever the precision is: what carries the image itself has more steps than bfloat16.
+    exact: dict[str, Any] = {"dtype": "float32"}
+    inputs = [
+        keras.Input(x.shape[1:], name=name, **exact) for x, name in zip(model.inputs, ("image", "sigma"), strict=False)
+    ]
     image, *level = inputs
-    padded = PadToMultiple(multiple, name="whole_cells")(image)
-    output = CropLike(name="same_size")(model([padded, *level] if level else padded), image)
+    padded = PadToMultiple(multiple, name="whole_cells", **exact)(image)
+    output = CropLike(name="same_size", **exact)(model([padded, *level] if level else padded), image)
     return keras.Model([image, *level] if level else image, output, name=model.name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from zoo.errors import InputError, UsageError, ZooError
+from zoo.errors import InputError, UsageError, ZooError, ZooWarning
 from zoo.evaluation import Score, evaluate, evaluate_each, psnr, ssim
 from zoo.inference.denoiser import load
 from zoo.noise import Gaussian
@@ -363,6 +364,31 @@ def test_keras_models_and_files(tmp_path: Path, gray: np.ndarray) -> None:
     exported = evaluate(tmp_path / "model.onnx", [gray], "gaussian:25")
     assert exported.psnr == pytest.approx(found.psnr, abs=1e-3) and exported.ssim == pytest.approx(found.ssim, abs=1e-4)
     assert abs(found.psnr - found.noisy_psnr) > 1
+
+
+def test_endings_in_capitals(tmp_path: Path, gray: np.ndarray) -> None:
+    """What an export may be called is read by that name."""
+    import zoo
+    from export import check_parity, to_onnx
+
+    model = zoo.build("shallow", widths=(4, 8))
+    to_onnx(model, tmp_path / "M.ONNX")
+    wanted = evaluate(model, [gray], "gaussian:25")
+    assert evaluate(tmp_path / "M.ONNX", [gray], "gaussian:25").psnr == pytest.approx(wanted.psnr, abs=1e-3)
+    assert check_parity(model, tmp_path / "M.ONNX").max_abs < 1e-5
+
+
+def test_a_scale_that_is_unlikely_is_told(gray: np.ndarray) -> None:
+    dark = gray.astype(np.uint16)
+    with pytest.warns(ZooWarning, match="hardly anything above 255, where white is 65535: .* scale the images first"):
+        evaluate("shallow-gaussian-gray", [dark], "gaussian:5")
+
+
+def test_levels_that_were_measured_are_not_doubted(gray: np.ndarray) -> None:
+    """A level below 1 that somebody gives may be on another scale; this one was found."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ZooWarning)
+        evaluate("resnet-gaussian-gray-aware", [gray[:64, :64]], "gaussian:0.5")
 
 
 def test_keras_models_that_do_not_fit(gray: np.ndarray) -> None:

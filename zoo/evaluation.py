@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,11 +20,11 @@ from rich.console import Console
 from rich.progress import track
 
 from zoo.architectures import load_keras
-from zoo.errors import InputError, UsageError, ZooError, one_line
+from zoo.errors import InputError, UsageError, ZooError, ZooWarning, one_line
 from zoo.folders import files_below, paired
 from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.ensemble import check_ensemble, run_ensemble
-from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
+from zoo.inference.images import channels_of, check_image, doubt, to_gray, to_tensor
 from zoo.inference.noise_level import noise_level
 from zoo.inference.onnx_file import OnnxFile
 from zoo.inference.pictures import ENDINGS, read_picture
@@ -249,6 +250,8 @@ def _image(name: str, source: Any, channels: int, *, noisy: bool = False) -> np.
             array = to_gray(array)
         check_image(array, channels)
         _check_window(array)
+        if words := doubt(array):
+            warnings.warn(f"{words}: if white is another number, scale the images first", ZooWarning, stacklevel=2)
         image = to_tensor(array, channels)[0][0]
         # But for rounding; every output is cut there.
         if not noisy and not (image.min() > -1e-5 and image.max() < 1 + 1e-5):
@@ -302,9 +305,9 @@ def _model(source: Any) -> _Model:
     if not isinstance(source, str | os.PathLike):
         raise UsageError(f"a {type(source).__name__} to evaluate; expected a name, a path, a Denoiser or a Keras model")
     path = Path(source)
-    if path.suffix not in (".keras", ".onnx"):
+    if (ending := path.suffix.lower()) not in (".keras", ".onnx"):
         return _from_denoiser(load(source))
-    if path.suffix == ".keras":
+    if ending == ".keras":
         return _from_keras(load_keras(path))
     file = OnnxFile(path)
     return _Model(file.channels, file.takes_sigma, file)
@@ -312,9 +315,13 @@ def _model(source: Any) -> _Model:
 
 def _from_denoiser(denoiser: Denoiser) -> _Model:
     takes_sigma = denoiser.entry.takes_sigma
-    return _Model(
-        denoiser.channels, takes_sigma, lambda image, sigma: denoiser(image, sigma=sigma if takes_sigma else None)
-    )
+
+    def run(image: np.ndarray, sigma: float) -> np.ndarray:
+        with warnings.catch_warnings():  # of a level that looks like one on another scale: it was measured, or drawn
+            warnings.simplefilter("ignore", ZooWarning)
+            return denoiser(image, sigma=sigma if takes_sigma else None, white=1)
+
+    return _Model(denoiser.channels, takes_sigma, run)
 
 
 def _from_keras(model: Any) -> _Model:

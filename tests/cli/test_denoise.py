@@ -156,8 +156,42 @@ def test_sixteen_bits_that_are_fewer_are_told(white, told, zoo, blur, gray, tmp_
     np.save(tmp_path / "in.npy", array)
     result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / "out.tif", "--model", blur(1))
     assert result.status == 0
-    words = f"nothing above {array.max()} of 65535: if that is white, scale it first"
+    words = f"hardly anything above {white}, where white is 65535: if white is another number, --white says so"
     assert (words in result.err) == told
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.npy", "out.png"])
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_white_is_what_it_is_said_to_be(dtype, name, zoo, blur, gray, tmp_path):
+    """What comes out is on the scale of what went in, but for formats that have one of their own."""
+    array = gray.astype(dtype) * 16
+    np.save(tmp_path / "in.npy", array)
+    result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / name, "--model", blur(1), "--white", "4080")
+    assert result.status == 0 and "where white is" not in result.err
+    found = np.load(tmp_path / name) if name.endswith("npy") else opened(tmp_path / name)
+    scale = 1 / 255 if name.endswith("npy") else 1 if (name, dtype) == ("out.png", "float32") else 16
+    np.testing.assert_allclose(found, blurred(gray) * scale, atol=0.51 * scale + 0.51 * (found.dtype.kind == "u"))
+
+
+def test_pages_of_one_scale_have_one_thing_said_of_them(zoo, blur, gray, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "in.tif") as writer:
+        for factor in (9, 10, 11, 12):
+            writer.write(gray.astype(np.uint16) * factor, metadata=None)
+    result = zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--model", blur(1))
+    assert result.status == 0 and result.err.count("hardly anything above") == 1
+
+
+def test_planes_that_come_first_are_refused_and_alpha_is_told(zoo, blur, tmp_path):
+    channels = np.random.default_rng(0).integers(0, 65536, (3, 20, 30), dtype=np.uint16)
+    np.save(tmp_path / "in.npy", channels)
+    arguments = ["denoise", tmp_path / "in.npy", "-o", tmp_path / "out.npy", "--model", blur(1), "--planes"]
+    result = zoo(*arguments)
+    assert result.status == 1 and "expected channels last: numpy.moveaxis(image, 0, -1)" in result.err
+    np.save(tmp_path / "in.npy", np.moveaxis(channels, 0, -1))
+    assert zoo(*arguments).status == 0
+    tifffile.imwrite(tmp_path / "in.tif", np.moveaxis(np.concatenate([channels, channels[:1]]), 0, -1))
+    result = zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.tif", *arguments[4:])
+    assert result.status == 0 and "each of 3 channels by itself, alpha as it was" in result.err
 
 
 def test_a_level_that_is_hardly_any_is_told(zoo, gray_file, tmp_path):
@@ -315,7 +349,7 @@ def test_planes_of_a_microscope_and_pages_of_a_scan(zoo, blur, tmp_path):
     assert result.status == 1 and "--planes" in result.err
     assert not (tmp_path / "out.tif").exists()
     result = zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--model", model, "--planes")
-    assert result.status == 0 and "each channel by itself" in result.err
+    assert result.status == 0 and "each of 5 channels by itself" in result.err
     with tifffile.TiffFile(tmp_path / "out.tif") as found:
         assert len(found.pages) == 3
         for page, wanted in zip(found.pages, stack, strict=True):

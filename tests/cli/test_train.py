@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from dataclasses import fields
 
 import pytest
@@ -12,6 +13,7 @@ from skimage import data
 
 import zoo
 from zoo.cli import main
+from zoo.training.guide import Guide
 
 SMALL = '{"widths": [4, 6], "encoder_depths": [1, 1], "decoder_depths": [1]}'
 
@@ -52,6 +54,8 @@ def test_a_run_is_made_and_continued(pictures, tmp_path, capsys):
     entry = zoo.describe(out / "denoiser")
     assert (entry.noise, entry.config, entry.architecture) == ("gaussian:0-55", json.loads(SMALL), "resnet")
     assert entry.recipe["steps"] == 3 and entry.recipe["fit"]["batch"] == 2
+    written = "".join((entry.folder / name).read_text(encoding="utf-8") for name in ("entry.json", "card.md"))
+    assert str(tmp_path) not in written and entry.recipe["fit"]["data"] == pictures.name
     assert (
         main(["denoise", str(pictures / "coins.png"), "-o", str(tmp_path / "a.png"), "--model", str(entry.folder)]) == 0
     )
@@ -81,7 +85,7 @@ def test_noisy_images_alone_are_trained_on_and_augmented_as_is_asked(pictures, t
     assert train(noisy, tmp_path / "run", "--steps", "2", "--patch", "16", *options) == 0
     entry = zoo.describe(tmp_path / "run" / "denoiser")
     assert 15 < float(entry.noise.partition(":")[2]) < 35
-    assert entry.recipe["fit"]["augment"] == '{"flip": false}'
+    assert entry.recipe["fit"]["augment"] == {"flip": False}
 
 
 def test_the_help_names_every_augmentation(capsys):
@@ -106,11 +110,13 @@ def test_what_training_does_not_read_is_told(pictures, tmp_path, capsys):
 
 
 def test_stopped_it_says_what_is_left(pictures, tmp_path, capsys, monkeypatch):
-    def stopped(self, batch, logs=None):
-        self.run.history.steps += 1
-        raise KeyboardInterrupt
+    step = Guide.on_train_batch_end
 
-    monkeypatch.setattr("zoo.training.guide.Guide.on_train_batch_end", stopped)
+    def stopped(self, batch, logs=None):
+        signal.raise_signal(signal.SIGINT)
+        step(self, batch, logs)
+
+    monkeypatch.setattr(Guide, "on_train_batch_end", stopped)
     assert train(pictures, tmp_path / "run", "--noise", "gaussian:25", "--steps", "9") == 130
     assert f"is in {tmp_path / 'run'}, and --resume goes on from there" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import zoo
 from export import publish
+from export.card import card
 from export.entry import exported_again, measured
 from zoo.errors import ParityError, UsageError
 from zoo.pretrained import Pretrained, sha256
@@ -113,6 +115,27 @@ def test_card(entry: Pretrained) -> None:
         "## Limits",
     ):
         assert needed in card, needed
+
+
+@pytest.mark.parametrize(
+    ("augment", "words"),
+    [
+        ({}, "made much larger, sharpened or smoothed afterwards"),
+        ({"enlarge": 1, "sharpen": 0, "smooth": 0}, "made much larger, sharpened or smoothed afterwards"),
+        ({"enlarge": 2, "sharpen": 1}, "made much larger or smoothed afterwards"),
+        ({"smooth": 1.5, "sharpen": 1}, "made much larger afterwards"),
+    ],
+)
+def test_limits_name_what_it_was_not_trained_for(entry: Pretrained, augment: dict[str, Any], words: str) -> None:
+    """Wherever a recipe has it: the project's own by stages, a user's among his options."""
+    for recipe in (
+        {"augment": augment},
+        {"finish": [{"minutes": 1}, {"augment": augment}]},
+        {"fit": {"augment": augment}},
+    ):
+        text = card(replace(entry, noise="bayer:0-40,0-25", recipe=recipe))
+        assert f"Noise that was {words} (as phones and cameras do)" in text
+        assert ("over a few pixels" in text) == (augment.get("enlarge") == 2)
 
 
 def test_publishing_again_gives_the_same_and_replaces(trained: keras.Model, tmp_path: Path) -> None:

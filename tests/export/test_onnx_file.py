@@ -169,6 +169,17 @@ class Dense(OwnNodes):
     pass
 
 
+class OwnConvolution(OwnNodes):
+    """A convolution of each channel with itself, which has no bias where a zoo's has one."""
+
+    def call(self, x: Any) -> Any:
+        return 2 * x
+
+    def onnx_nodes(self, graph: Graph, x: str) -> str:
+        kernel = graph.weight(f"{self.name}/kernel", 2 * np.eye(4)[:, :, None, None])
+        return graph.node(self.name, "Conv", x, kernel)
+
+
 def twice(x: Any) -> Any:
     shared = conv(4, name="shared")
     return shared(shared(conv(4)(x)))
@@ -206,6 +217,7 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
     "a model in the model": lambda: stack(stack(conv(4), layers.BatchNormalization()), layers.ReLU()),
     "a block in the model": lambda: stack(conv(4), pre_activated()),
     "layers of one's own": lambda: stack(conv(4), OwnNodes(), conv(4), Dense()),
+    "normalized behind one of them": lambda: stack(conv(4), OwnConvolution(), layers.BatchNormalization()),
     "padded and cropped": lambda: stack(padded),
     "separable": lambda: stack(layers.SeparableConv2D(6, (3, 5), padding="same", depth_multiplier=2), conv()),
     "separable without bias": lambda: stack(layers.SeparableConv2D(4, 3, padding="same", use_bias=False), conv()),

@@ -46,6 +46,9 @@ def test_in_mixed_precision_even_sides_become_all_in_float32(shaken: Shaken, tmp
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mixed = halving(None)
+        whole = export.any_size(mixed)  # which may be trained on, in mixed precision
+        assert {whole.get_layer(name).compute_dtype for name in ("whole_cells", "same_size")} == {"float32"}
+        assert {str(x.dtype) for x in (*whole.inputs, *whole.outputs)} == {"float32"}
     finally:
         keras.config.set_dtype_policy("float32")
     mixed.set_weights(exact.get_weights())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from zoo.cli import main
 from zoo.errors import InputError, UsageError
 from zoo.finetuning.finetune import _freeze
 from zoo.finetuning.survey import Item, split, survey
-from zoo.finetuning.verdict import case, judge
+from zoo.finetuning.verdict import Verdict, case, judge
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,21 @@ def test_a_picture_that_comes_out_perfect_counts_as_100_db(parent: Path) -> None
     made = np.clip(np.asarray(model(image[None]))[0], 0, 1)
     verdict = judge(model, model, [(image, made, 0.0)], zoo.describe(parent))
     assert (verdict.before, verdict.after, verdict.improved) == (100, 100, False)
+
+
+@pytest.mark.parametrize(("noise", "level"), [("gaussian:0-10", 10), ("gaussian:40-60", 40), ("gaussian:0-55", 25)])
+def test_harm_is_measured_on_noise_that_the_parent_knows(parent: Path, noise: str, level: float) -> None:
+    model, entry = zoo.load_keras(parent), replace(zoo.describe(parent), noise=noise)
+    cases = [case(Item("one", photographs.camera()[:64, :64, None]), zoo.noise_from_name("gaussian:20"), 0, 0)]
+    asked = replace(entry, noise=f"gaussian:{level}")
+    assert judge(model, model, cases, entry).harm_after == judge(model, model, cases, asked).harm_after
+
+
+def test_a_gain_by_neighbours_that_cost_much_is_no_proof() -> None:
+    verdict = Verdict("neighbour PSNR", 3, 26.7, 28.5, None, None, 33.0, 27.0, True)
+    assert "is no proof" in str(verdict)
+    assert "is no proof" not in str(replace(verdict, harm_after=32.0))
+    assert "is no proof" not in str(replace(verdict, measure="PSNR", before_ssim=0.8, after_ssim=0.9))
 
 
 def test_a_refused_run_leaves_nothing(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
@@ -282,6 +298,24 @@ def test_pairs_of_strong_noise_are_pairs(tmp_path: Path, noise: str) -> None:
         np.save(tmp_path / "clean" / f"{i}.npy", image)
     found = survey("pairs", (tmp_path / "noisy", tmp_path / "clean"), channels=1, smallest=32)
     assert not found.left_out and len(found.items) == len(crops)
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 16])
+def test_pairs_of_different_scenes_are_no_pairs_whatever_is_white(tmp_path: Path, scale: float) -> None:
+    """Numbers of 12 bits in 16 differ by little of white; between them there is no noise to speak of either."""
+    scenes = [photographs.camera()[:160, :160], photographs.coins()[:160, :160], photographs.moon()[200:360, 200:360]]
+    for i, scene in enumerate(scenes):
+        clean = scene * 257.0
+        for folder, picture in (("noisy", scenes[i - 1] * 257.0), ("clean", clean), ("right", clean)):
+            noise = 0 if folder == "clean" else np.random.default_rng(i).normal(0, 2000, clean.shape)
+            (tmp_path / folder).mkdir(exist_ok=True)
+            values = np.rint(np.clip(picture + noise, 0, 65535) * scale).astype(np.uint16)
+            Image.fromarray(values).save(tmp_path / folder / f"{i}.png")
+    with pytest.raises(InputError, match="0 usable of 3 .*" + 3 * "shows something else than its clean one; .*"):
+        survey("pairs", (tmp_path / "noisy", tmp_path / "clean"), channels=1, smallest=32)
+    found = survey("pairs", (tmp_path / "right", tmp_path / "clean"), channels=1, smallest=32)
+    assert len(found.items) == 3 and not found.left_out
+    assert any("if white is another number, scale the images" in note for note in found.notes) == (scale < 1)
 
 
 def test_a_run_inside_the_folder_of_pictures_is_none_of_them(pictures: dict[str, Path]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from zoo.errors import EntryError, InputError, UsageError
+from zoo.errors import EntryError, InputError, UsageError, ZooWarning
 from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.noise_level import noise_level
 from zoo.pretrained import Pretrained
@@ -336,3 +336,65 @@ sys.exit(f"imported: {heavy}" if heavy else 0)
     arguments = [sys.executable, "-c", program, toy().folder, source, result]
     subprocess.run(arguments, check=True, cwd=ROOT, timeout=60)
     assert (read_image(result)[0] != read_image(source)[0]).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("how", [{}, {"ensemble": 4, "strength": 0.6}, {"tile": 16}])
+def test_white_may_be_another_number(toy: Toy, dtype: type, how: dict[str, Any]) -> None:
+    """Of 12 bits in 16, or of floats on a camera's scale: the result is on that scale too."""
+    denoise = Denoiser(toy(channels=3), threads=1)
+    image = np.random.default_rng(1).integers(0, 4095, (20, 30, 3), endpoint=True).astype(dtype)
+    wanted = 4095 * denoise((image / 4095).astype(np.float32), **how)
+    found = denoise(image, white=4095, **how)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, np.maximum(wanted, 0) if dtype == np.uint16 else wanted, atol=0.51)
+    batch = denoise(np.stack([image, image]), white=4095, ensemble=how.get("ensemble", 1))
+    assert batch.shape == (2, *image.shape)
+    (streamed,) = denoise.stream([image], white=4095, **how)
+    np.testing.assert_array_equal(streamed, found)
+
+
+def test_the_level_is_estimated_by_that_white(toy: Toy) -> None:
+    denoise = Denoiser(toy(takes_sigma=True), threads=1)
+    image = np.random.default_rng(1).normal(2000, 300, (80, 90)).astype(np.uint16)
+    level = noise_level((image / 4095).astype(np.float32))
+    assert noise_level(image, 4095) == pytest.approx(level, rel=1e-3) and 15 < level < 22
+    given = denoise(image, white=4095, sigma=level)
+    np.testing.assert_allclose(denoise(image, white=4095, sigma="auto"), given, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.full((20, 30), 2925, np.uint16), "hardly anything above 4095, where white is 65535"),
+        (np.full((20, 30), 5, np.uint16), "hardly anything above 255, where white is 65535"),
+        (np.full((20, 30), 9.3, np.float32), "values above 1, where white is 1"),
+        (np.full((20, 30), 0.003, np.float64), "hardly anything above 0.01, where white is 1"),
+        (np.full((2, 20, 30, 1), 900, np.uint16), "hardly anything above 1023, where white is 65535"),
+    ],
+)
+def test_a_scale_that_is_unlikely_is_told(toy: Toy, image: np.ndarray, words: str) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    with pytest.warns(ZooWarning, match=f"^{words}: if white is another number, pass it"):
+        denoise(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        denoise(image, white=float(image.max()))
+
+
+def test_a_hot_pixel_hides_no_scale_and_dark_bytes_are_in_order(toy: Toy) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    image = np.full((400, 300), 1000, np.uint16)
+    image[5, 5] = 65535
+    with pytest.warns(ZooWarning, match="hardly anything above 1023"):
+        denoise(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for fine in (np.full((20, 30), 3, np.uint8), np.zeros((20, 30), np.uint16), np.full((20, 30), 1.5)):
+            denoise(fine)
+
+
+@pytest.mark.parametrize("white", [0, -1, float("nan"), float("inf"), "4095", True])
+def test_what_white_cannot_be(toy: Toy, white: Any) -> None:
+    with pytest.raises(UsageError, match="expected a number above 0, such as 4095"):
+        Denoiser(toy(), threads=1)(np.zeros((20, 30), np.uint16), white=white)

@@ -88,6 +88,16 @@ def test_images_that_do_not_tell() -> None:
         assert np.isfinite(noise_level(with_noise(np.full(shape, 128), 20)))
 
 
+@pytest.mark.parametrize("side", [24, 32, 48, 64])
+def test_small_pictures(side: int) -> None:
+    """Of few patches, the smallest eigenvalues would say too little noise."""
+    for seed in range(20):
+        assert 0.75 < noise_level(with_noise(np.full((side, side), 128), 25, seed)) / 25 < 1.25
+        top, left = np.random.default_rng(seed).integers(0, 512 - side, 2)
+        photograph = PHOTOGRAPHS["camera"][top : top + side, left : left + side]
+        assert 0.75 < noise_level(with_noise(photograph, 25, seed)) / 25 < 1.4
+
+
 def test_noise_in_a_few_rows_of_a_large_white_image() -> None:
     """Which fall between those that are looked at."""
     image = np.full((2000, 2000), 255, np.uint8)

@@ -212,6 +212,28 @@ def test_a_stack_with_one_page_for_all_is_refused(tmp_path: Path, way: dict[str,
         copy(tmp_path / "in.tif", tmp_path / "out.tif")
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("way", [{"imagej": True}, {"ome": True}, {"metadata": None}, "pillow"])
+def test_a_stack_that_was_cut_off_is_refused(tmp_path: Path, way: Any, share: float) -> None:
+    """Not read as far as it goes: pages would be lost without a word."""
+    stack = random_image((8, 64, 80), "uint16")
+    if way == "pillow":
+        first, *others = map(Image.fromarray, stack)
+        first.save(tmp_path / "in.tif", save_all=True, append_images=others)
+    elif way == {"metadata": None}:
+        with tifffile.TiffWriter(tmp_path / "in.tif") as writer:
+            for page in stack:
+                writer.write(page, metadata=None)
+    else:
+        tifffile.imwrite(tmp_path / "in.tif", stack, photometric="minisblack", **way)
+    assert len(copy(tmp_path / "in.tif", tmp_path / "out.tif")) == 8
+    data = (tmp_path / "in.tif").read_bytes()
+    (tmp_path / "in.tif").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=r"is the file whole\?"):
+        copy(tmp_path / "in.tif", tmp_path / "cut.tif")
+    assert not (tmp_path / "cut.tif").exists()
+
+
 def test_a_bigtiff_stays_one_and_large_pictures_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = random_image((8, 9), "uint8")
     for big, limit, wanted in ((True, 2**32, True), (False, 2**32, False), (False, 71, True)):

@@ -12,6 +12,7 @@ from skimage import data as photographs
 
 import zoo
 from zoo.errors import InputError, UsageError
+from zoo.inference.images import to_gray
 from zoo.noise import noise_from_name
 from zoo.training import sources
 from zoo.training.augment import Augment
@@ -142,6 +143,17 @@ def test_depth_is_kept(dtype):
     pair = open_images(([image], [np.full((64, 64), 255, np.uint8)]), 1).image(0)
     np.testing.assert_allclose(pair[..., 0], image / np.float32(white), rtol=1e-6)
     assert (pair[..., 1] == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_colour_becomes_gray_as_everywhere_in_the_zoo(dtype):
+    """By its luma, rounded: TensorFlow's own way cuts off, and white is no longer white."""
+    white = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[dtype]
+    picture = (np.random.default_rng(0).random((40, 50, 3)) * white).astype(dtype)
+    picture[:5] = white
+    found = open_images([picture, picture[::-1]], 1).image(0)[..., 0]
+    np.testing.assert_allclose(found, to_gray(picture).astype(np.float32) / white, atol=1e-7)
+    assert (found[:5] == 1).all()
 
 
 def test_neighbours_touch_and_never_meet():

@@ -43,6 +43,9 @@ def add_parser(subparsers: Any) -> None:
     )
     add_ensemble(parser)
     parser.add_argument(
+        "--white", type=number(1e-30, 1e30), metavar="N", help="the number that is white, such as 4095 (by the type)"
+    )
+    parser.add_argument(
         "--tile", type=tile, default="auto", metavar="N", help="side of tiles in pixels, 'none' or 'auto' (auto)"
     )
     parser.add_argument("--threads", type=whole_number(1), metavar="N", help="processor threads (one per core)")
@@ -76,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         sigma=args.sigma,
         strength=args.strength,
         ensemble=args.ensemble,
+        white=args.white,
         tile=args.tile,
         quality=args.quality,
         planes=args.planes,

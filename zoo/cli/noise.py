@@ -79,11 +79,13 @@ def _add(noise: Noise, source: Path, target: Path, rng: np.random.Generator) -> 
     """Read, add the noise, write; the noise with the levels that were drawn."""
     import numpy as np
 
-    from zoo.inference.images import channels_of, from_tensor, to_tensor
+    from zoo.inference.images import channels_of, doubt, from_tensor, to_tensor
     from zoo.inference.pictures import ARRAY, as_float, check_output, read_picture, write_picture
 
     image, metadata = read_picture(source)
     check_output(target, image)
+    if words := doubt(image):
+        say(f"{source}: {words}: if white is another number, scale it first")
     if target.suffix.lower() == ARRAY:
         image = as_float(image)
     clean, form = to_tensor(image, channels_of(image))

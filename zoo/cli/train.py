@@ -218,6 +218,10 @@ def _publish(model: keras.Model, config: dict[str, Any], history: History, args:
         noise = f"gaussian:{apart / (2**0.5 if args.self_supervised else 1):.0f}"  # neighbours have noise each
     told = ("run", "architecture", "config", "out", "resume")
     options = {name: value for name, value in vars(args).items() if name not in told and value is not None}
+    for name in {"data", "noisy", "validation"} & set(options):  # an entry is handed on: paths are nobody's business
+        options[name] = Path(options[name]).resolve().name
+    if args.augment:
+        options["augment"] = json.loads(args.augment)
     export.publish(
         model,
         folder,

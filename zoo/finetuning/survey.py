@@ -19,7 +19,7 @@ from skimage.registration import phase_cross_correlation
 
 from zoo.errors import InputError
 from zoo.folders import by_name, files_below
-from zoo.inference.images import to_color, to_gray, white_of
+from zoo.inference.images import doubt, to_color, to_gray, white_of
 from zoo.inference.noise_level import CLEAN_SIGMA, noise_level, swapped
 from zoo.inference.pictures import ENDINGS, as_float, open_picture
 from zoo.training.sources import CACHE_BYTES
@@ -39,8 +39,9 @@ SMOOTH, FAINT = 1.5, 2.0
 BLOCK = 8
 ALIKE = 0.5
 SMOOTHING = 1.5  # pixels
-# Of a picture whose blocks differ by less than this, strong noise leaves nothing to compare.
-FLAT = 0.02
+# Of a picture whose blocks differ by less than this, or by so many times what noise is left in the means of blocks,
+# strong noise leaves nothing to compare.
+FLAT, FLAT_BY_NOISE = 0.02, 4
 # The share of a noisy picture that must be neither black nor white for the rest to be left aside.
 LEAST_WHOLE = 0.25
 # Who does not fit better than this when moved is taken for moved; by more than this is no registration but chance.
@@ -205,7 +206,9 @@ def _apart(noisy: np.ndarray, clean: np.ndarray) -> str:
     a, b, share = (_blocks(plane) for plane in (noisy * whole, clean * whole, whole))
     enough = share >= LEAST_WHOLE / 2
     a, b = a[enough] / share[enough], b[enough] / share[enough]
-    if b.std() > FLAT and (a.std() < FLAT / 2 or np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE):
+    # White may be another number than that of the type, as of 12 bits in 16: then so much less of a difference counts.
+    flat = min(FLAT, max(FLAT_BY_NOISE * noise_level(noisy) / 255 / BLOCK, 1e-4))
+    if b.std() > flat and (a.std() < flat / 2 or np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE):
         return "shows something else than its clean one"
     if not whole.all():  # filled from around
         near = gaussian_filter(whole.astype(np.float32), BLOCK)
@@ -239,8 +242,8 @@ def _take_notes(found: Survey) -> None:
     levels = [noise_level(image) for image in references if image is not None]
     level = float(np.median(levels)) if levels and found.kind != "noisy" else 0.0
     pairs = [(item.image, item.clean) for item in some if item.clean is not None]
-    if pairs and (doubt := swapped(*zip(*pairs, strict=True))):
-        found.notes.append(doubt)
+    if pairs and (words := swapped(*zip(*pairs, strict=True))):
+        found.notes.append(words)
     elif level > CLEAN_SIGMA:
         found.notes.append(
             f"the clean images look noisy themselves (sigma {level:.1f}): "
@@ -258,6 +261,8 @@ def _take_notes(found: Survey) -> None:
                 "and JPEG leave it: from noisy images alone a network learns to keep such noise, and the verdict "
                 "cannot show it; take pairs, or resnet-photo-color as it is"
             )
+    if (doubts := [words for item in some if (words := doubt(item.image))]) and 2 * len(doubts) > len(some):
+        found.notes.append(f"{doubts[0]}: if white is another number, scale the images first")
     if len({item.image.dtype for item in found.items}) > 1:
         found.notes.append("images of different depth: all are kept in the deepest")
 

@@ -118,7 +118,7 @@ def residual(pair: Pair) -> Image.Image:
 
 def compare_sheet(pair: Pair) -> Image.Image:
     """Before, after and residual, with details."""
-    titles = ["before", "after", f"taken away, ×{RESIDUAL_GAIN}"]
+    titles = ["before", "after", f"taken away, {RESIDUAL_GAIN} times"]
     return sheet([pair.before, pair.after, residual(pair)], titles, windows=details(pair.after))
 
 

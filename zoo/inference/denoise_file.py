@@ -13,9 +13,18 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.inference.denoiser import EVERYDAY, Denoiser
-from zoo.inference.images import channels_of, faint, is_gray_in_color, strips, to_color, to_gray
+from zoo.inference.images import channels_of, doubt, is_gray_in_color, strips, to_color, to_gray, white_of
 from zoo.inference.metadata import Metadata
-from zoo.inference.pictures import ARRAY, LARGE_BYTES, Page, as_float, check_output, open_picture, write_picture
+from zoo.inference.pictures import (
+    ARRAY,
+    HOLD_FLOATS,
+    LARGE_BYTES,
+    Page,
+    as_float,
+    check_output,
+    open_picture,
+    write_picture,
+)
 from zoo.inference.reading import MAX_PIXELS
 from zoo.inference.tiling import Progress, TileSize
 
@@ -27,6 +36,7 @@ class Settings:
     sigma: float | Literal["auto"] | None = None
     strength: float = 1.0
     ensemble: int = 1
+    white: float | None = None
     tile: TileSize = "auto"
     quality: int | None = None
     planes: bool = False
@@ -67,25 +77,33 @@ def denoise_file(
     pixels, entries, notes = 0, [], []
     turn = turn or nullcontext()
     planes = settings.planes
-    with open_picture(source, max_pixels=settings.max_pixels, planes=planes) as (pages, big):
+    with open_picture(source, max_pixels=settings.max_pixels, planes=planes, white=settings.white) as (
+        pages,
+        big,
+    ):
 
         def cleaned() -> Iterator[Page]:
             nonlocal pixels
             for image, metadata in pages:
                 check_output(target, image)
-                doubt = faint(image)
-                if target.suffix.lower() == ARRAY:
-                    image = as_float(image)
+                words = doubt(image) if settings.white is None else ""
+                doubts = f"{words}: if white is another number, --white says so" if words else ""
+                white = settings.white or white_of(image.dtype) or 1
+                holds = target.suffix.lower()
+                if holds == ARRAY or (image.dtype.kind == "f" and white != 1 and holds not in HOLD_FLOATS):
+                    image, white = as_float(image, white), 1
                 # Of the noise in three equal channels, networks for colour have seen nothing.
                 model = choose(1 if planes or is_gray_in_color(image) else channels_of(image))
                 with _room(image) as result:
                     with turn:
                         if progress is not None:
                             progress(0, image.shape[0] * image.shape[1])  # its turn may come long after a wish to stop
-                        note = denoise_into(result, model, image, settings, _has_alpha(image, metadata), progress)
+                        note = denoise_into(
+                            result, model, image, settings, _has_alpha(image, metadata), white, progress
+                        )
                     pixels += image.shape[0] * image.shape[1]
                     entries.extend([model.entry.name] * (model.entry.name not in entries))
-                    notes.extend(note for note in (note, doubt, metadata.lost) if note and note not in notes)
+                    notes.extend(note for note in (note, doubts, metadata.lost) if note and note not in notes)
                     yield result, metadata
 
         write_picture(target, cleaned(), quality=settings.quality, big=big)
@@ -114,13 +132,16 @@ def denoise_into(
     image: np.ndarray,
     settings: Settings,
     has_alpha: bool,
+    white: float,
     progress: Progress | None = None,
 ) -> str:
     """Fill ``out`` with the clean image; says what had to be done where the model has another colour.
 
-    ``has_alpha`` says of an image of planes whether the last one is alpha; of others, their shape does.
+    ``has_alpha`` says of an image of planes whether the last one is alpha; of others, their shape does. ``white`` is
+    the number that is white in the image.
     """
     how: dict[str, Any] = {name: getattr(settings, name) for name in ("sigma", "strength", "ensemble", "tile")}
+    how["white"] = white
 
     def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         return model(source, **how, out=into, progress=progress)
@@ -149,4 +170,6 @@ def denoise_into(
     for i in range(channels):
         out[..., i] = clean(image[..., i])
     out[..., channels:] = image[..., channels:]
-    return "each channel by itself" if planes else "a gray model: each colour by itself"
+    if not planes:
+        return "a gray model: each colour by itself"
+    return f"each of {channels} channels by itself{', alpha as it was' if channels < image.shape[2] else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import numbers
 import os
 import queue
@@ -18,7 +19,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ig
 
 from zoo.errors import EntryError, UsageError, ZooError, ZooWarning, one_line
 from zoo.inference.ensemble import check_ensemble, margin, run_ensemble
-from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
+from zoo.inference.images import check_batch, check_image, doubt, from_tensor, to_tensor, white_of
 from zoo.inference.noise_level import noise_level
 from zoo.inference.tiling import Progress, Tile, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe, shipped
@@ -72,6 +73,7 @@ class Denoiser:
         sigma: float | Literal["auto"] | None = None,
         strength: float = 1.0,
         ensemble: int = 1,
+        white: float | None = None,
         tile: TileSize = "auto",
         out: np.ndarray | None = None,
         progress: Progress | None = None,
@@ -87,6 +89,8 @@ class Denoiser:
             strength: How much of the noise that was found is taken away, from 0 (none) to 1 (all).
             ensemble: Of how many orientations of the image the results are averaged: 1, 2, 4 or 8; as many times as
                 long, and cleaner (:mod:`zoo.inference.ensemble`).
+            white: The number that is white, such as 4095 for 12 bits in uint16, or for floats on another scale; by
+                default the largest of the type, or 1 for floats, and where that seems unlikely there is a warning.
             tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
                 is the same (within 1e-5); the memory is not.
             out: Where the result goes, of the same dtype and shape, and not ``image`` itself; a new array by default.
@@ -96,21 +100,25 @@ class Denoiser:
             Array of the same dtype and shape; alpha untouched; uint8 and uint16 rounded and clipped, floats not.
 
         Raises:
-            InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``ensemble``, ``tile`` or
-                ``out`` that does not fit.
+            InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``ensemble``, ``white``,
+                ``tile`` or ``out`` that does not fit.
         """
         sigma = check_sigma(self.entry, sigma)
         if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_ensemble(ensemble)
         check_tile(tile)
-        self._check_images(image)
+        _check_white(white)
+        self._check_images(image, white)
+        if white is None and (words := doubt(image)):
+            warnings.warn(f"{words}: if white is another number, pass it (white=...)", ZooWarning, stacklevel=2)
         if isinstance(image, np.matrix):  # whose parts are matrices again, of two dimensions
             image = np.asarray(image)
         if sigma == "auto" and image.ndim == 4:  # each has a level of its own
             how: dict[str, Any] = {"sigma": sigma, "strength": strength, "ensemble": ensemble, "tile": tile}
+            how["white"] = white or white_of(image.dtype) or 1
             return _stacked((self(single, **how) for single in image), image, out, progress)
-        level = min(noise_level(image), 255.0) if sigma == "auto" else sigma
+        level = min(noise_level(image, white), 255.0) if sigma == "auto" else sigma
         feeds = {} if level is None else {"sigma": np.array([[level / 255]], np.float32)}
         if out is None:
             out = np.empty(image.shape, image.dtype)
@@ -120,7 +128,7 @@ class Denoiser:
         halo, multiple_of = self.entry.halo + margin(ensemble, self.entry.multiple_of), self.entry.multiple_of
 
         def model(window: np.ndarray, part: Tile | None) -> np.ndarray:
-            tensor, form = to_tensor(window, self.channels)
+            tensor, form = to_tensor(window, self.channels, white)
             run = partial(self._run, feeds=feeds)
             output = run_ensemble(run, tensor, size=ensemble, tile=part, multiple_of=multiple_of)
             if strength != 1:
@@ -138,6 +146,7 @@ class Denoiser:
         sigma: float | Literal["auto"] | None = None,
         strength: float = 1.0,
         ensemble: int = 1,
+        white: float | None = None,
         tile: TileSize = "auto",
     ) -> Iterator[np.ndarray]:
         """Denoise images one after the other, of whatever sizes: the frames of a video, a folder, a camera.
@@ -147,7 +156,7 @@ class Denoiser:
 
         Args:
             images: As for a call, one at a time.
-            sigma, strength, ensemble, tile: As for a call.
+            sigma, strength, ensemble, white, tile: As for a call.
 
         Returns:
             The results, in order, as they are made.
@@ -156,6 +165,7 @@ class Denoiser:
             What a call raises, and what ``images`` raises, when its turn comes.
         """
         source = iter(images)
+        how: dict[str, Any] = {"sigma": sigma, "strength": strength, "ensemble": ensemble, "white": white, "tile": tile}
         # A thread that nothing waits for: a source that is silent for long, such as a camera, keeps no one from
         # stopping, as an executor would, whose threads are joined in the end.
         asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -184,17 +194,17 @@ class Denoiser:
                 if error is not None:
                     raise error
                 asked.put(True)
-                yield self(cast(np.ndarray, image), sigma=sigma, strength=strength, ensemble=ensemble, tile=tile)
+                yield self(cast(np.ndarray, image), **how)
         finally:
             asked.put(False)
 
-    def _check_images(self, image: np.ndarray) -> None:
+    def _check_images(self, image: np.ndarray, white: float | None) -> None:
         if not isinstance(image, np.ndarray) or image.ndim != 4:
-            check_image(image, self.channels)
+            check_image(image, self.channels, white)
             return
         check_batch(image)
         for single in image:
-            check_image(single, self.channels)
+            check_image(single, self.channels, white)
 
     def _run(self, tensor: np.ndarray, feeds: dict[str, np.ndarray]) -> np.ndarray:
         """The graph's answer to (n, h, w, C)."""
@@ -233,6 +243,12 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
             stacklevel=3,
         )
     return level
+
+
+def _check_white(white: float | None) -> None:
+    number = isinstance(white, numbers.Real) and not isinstance(white, bool)
+    if white is not None and not (number and 0 < white < math.inf):
+        raise UsageError(f"white={white!r}; expected a number above 0, such as 4095, or None for that of the type")
 
 
 def taking_sigma(*channels: int) -> str:

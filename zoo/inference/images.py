@@ -6,6 +6,7 @@ alpha), H×W×3 (colour) or H×W×4 (colour and alpha); a model takes float32 (1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ COLOR_NAMES = {1: "gray", 3: "colour"}
 HIGHEST_MEAN = 16
 # Beyond, float32 overflows within a model, and what comes out is no number.
 LARGEST = 1e30
+# An image is doubted where all but one in a thousand of its values, of some that are looked at, stay below a sixteenth
+# of white (numbers of 12 bits in 16), or where more reach four times white. A hot pixel says nothing.
+NEARLY_ALL, LOOKED_AT, FAINT, BRIGHT = 0.999, 2**16, 1 / 16, 4
 STRIP_PIXELS = 4_000_000
 SHAPES = (
     "expected (H, W), or (H, W, C) with 1, 2 (gray, alpha), 3 or 4 (RGB, alpha) channels last, or a batch (N, H, W, C)"
@@ -34,6 +38,7 @@ class ImageForm:
     dtype: np.dtype
     shape: tuple[int, ...]
     alpha: np.ndarray | None
+    white: float
 
 
 def _first(array: np.ndarray) -> str:
@@ -69,31 +74,32 @@ def channels_of(array: np.ndarray) -> int:
     return 3 if array.ndim == 3 and array.shape[2] > 2 else 1
 
 
-def check_image(array: np.ndarray, channels: int) -> None:
+def check_image(array: np.ndarray, channels: int, white: float | None = None) -> None:
     """Refuse what a model with ``channels`` (1 or 3) cannot take. An array on disk (a memory map) is never read whole.
 
     Args:
         array: uint8 or uint16 (black is 0, white the largest number), or float around [0, 1]. Finite values outside,
             as noise makes them, are legal; a float image whose mean is beyond 16 is on another scale (0–255, say) and
             refused, since the model would return garbage without a word.
+        white: The number that is white, if it is another.
 
     Raises:
         InputError: NaN, infinity (or beyond ±1e30), another type or shape, no pixels, or gray for colour or the other
             way round.
     """
     found = channels_of(array)
-    if (white := white_of(array.dtype)) is None and array.dtype.kind != "f":
+    if white_of(array.dtype) is None and array.dtype.kind != "f":
         raise InputError(f"image of type {array.dtype}; expected uint8, uint16, or float around [0, 1]")
     if found != channels:
         raise InputError(
             f"{COLOR_NAMES[found]} image of shape {array.shape} for a model that takes {channels} channel"
             f"{'s' if channels > 1 else ''}; take an entry for {COLOR_NAMES[found]} (zoo list), or convert the image"
         )
-    if white is None:
-        _check_floats(array, channels)
+    if array.dtype.kind == "f":
+        _check_floats(array, channels, white or 1)
 
 
-def _check_floats(array: np.ndarray, channels: int) -> None:
+def _check_floats(array: np.ndarray, channels: int, white: float) -> None:
     total = 0.0
     for strip in strips(array):
         low, high = float(strip.min()), float(strip.max())  # which show NaN as well as infinity
@@ -102,9 +108,9 @@ def _check_floats(array: np.ndarray, channels: int) -> None:
         colors = strip[..., :channels] if strip.ndim == 3 else strip
         total += float(colors.sum(dtype=np.float64))
     mean = total / (array.shape[0] * array.shape[1] * channels)
-    if abs(mean) > HIGHEST_MEAN:
+    if abs(mean) > HIGHEST_MEAN * white:
         how = "divide by its white" if mean > 0 else "subtract its black, divide by its white"
-        raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, 1]: {how}")
+        raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, {white:g}]: {how}")
 
 
 def is_gray_in_color(array: np.ndarray) -> bool:
@@ -121,12 +127,25 @@ def strips(array: np.ndarray) -> Iterator[np.ndarray]:
         yield array[row : row + step]
 
 
-def faint(array: np.ndarray) -> str:
-    """What to say of whole numbers of 16 bits that come nowhere near to white, as of sensors of 12 bits and less."""
-    if array.dtype.newbyteorder("=") != np.uint16:
+def doubt(array: np.ndarray) -> str:
+    """What to say of an image whose numbers look to be on another scale than their type's; empty if they do not.
+
+    So are 12 bits in 16, and counts of photons as floats. An image of 8 bits is never doubted: in the dark, it is one.
+    """
+    white = white_of(array.dtype) or 1
+    if white == 255:
         return ""
-    highest = max(int(strip.max()) for strip in strips(array))
-    return f"nothing above {highest} of 65535: if that is white, scale it first" if 0 < highest < 4096 else ""
+    rows, columns = array.shape[:2] if array.ndim < 4 else array.shape[1:3]
+    step = math.ceil(math.sqrt(rows * columns / LOOKED_AT))
+    some = np.asarray(array[::step, ::step] if array.ndim < 4 else array[:1, ::step, ::step])
+    high = float(np.quantile(some, NEARLY_ALL, method="higher"))
+    # Rounded up, so that the pages of one file have one thing said of them.
+    if 0 < high < FAINT * white:
+        reached = 2 ** max(8, int(high).bit_length()) - 1 if white > 1 else float(f"1e{math.ceil(math.log10(high))}")
+        return f"hardly anything above {reached:g}, where white is {white}"
+    if high > BRIGHT * white:
+        return f"values above {10 ** math.floor(math.log10(high)):g}, where white is {white}"
+    return ""
 
 
 def white_of(dtype: np.dtype) -> int | None:
@@ -134,12 +153,13 @@ def white_of(dtype: np.dtype) -> int | None:
     return WHITE.get(dtype.newbyteorder("="))
 
 
-def to_tensor(array: np.ndarray, channels: int) -> tuple[np.ndarray, ImageForm]:
+def to_tensor(array: np.ndarray, channels: int, white: float | None = None) -> tuple[np.ndarray, ImageForm]:
     """An image, or a window of one, or a batch (n, H, W, C), as a model with ``channels`` takes it.
 
     Args:
         array: What :func:`check_image` lets pass. Not changed.
         channels: 1 or 3.
+        white: The number that is white; by default the largest of the type, or 1 for floats.
 
     Returns:
         float32 array (n, H, W, channels), n = 1 for an image, without alpha; and the form for :func:`from_tensor`.
@@ -147,12 +167,10 @@ def to_tensor(array: np.ndarray, channels: int) -> tuple[np.ndarray, ImageForm]:
     pixels = array[..., np.newaxis] if array.ndim == 2 else array
     alpha = pixels[..., channels:] if pixels.shape[-1] > channels else None
     pixels = pixels[..., :channels]
-    if (white := white_of(array.dtype)) is not None:
-        tensor = np.divide(pixels, np.float32(white), dtype=np.float32)
-    else:
-        tensor = pixels.astype(np.float32)
+    white = float(white or white_of(array.dtype) or 1)
+    tensor = pixels.astype(np.float32) if white == 1 else np.divide(pixels, np.float32(white), dtype=np.float32)
     tensor = np.ascontiguousarray(tensor).reshape(-1, *tensor.shape[-3:])
-    return tensor, ImageForm(array.dtype, array.shape, alpha)
+    return tensor, ImageForm(array.dtype, array.shape, alpha, white)
 
 
 def from_tensor(tensor: np.ndarray, form: ImageForm) -> np.ndarray:
@@ -161,10 +179,10 @@ def from_tensor(tensor: np.ndarray, form: ImageForm) -> np.ndarray:
     uint8 and uint16 are rounded and clipped, floats are neither; alpha is what it was.
     """
     pixels = tensor.reshape(*form.shape[:-1], tensor.shape[-1]) if len(form.shape) == 4 else tensor[0]
-    if (white := white_of(form.dtype)) is not None:
-        pixels = pixels * np.float32(white)
-        np.rint(pixels, out=pixels)
-        np.clip(pixels, 0, white, out=pixels)
+    if form.white != 1:
+        pixels = pixels * np.float32(form.white)
+    if (largest := white_of(form.dtype)) is not None:
+        pixels = np.clip(np.rint(pixels), 0, largest)
     if form.alpha is None:
         return pixels.reshape(form.shape).astype(form.dtype)
     array = np.empty(form.shape, form.dtype)

@@ -31,12 +31,14 @@ GROUPS = 200  # of patches in the order of their texture
 # The flattest twentieth comes first; from there on to the level that explains itself. From a hundredth it got stuck far
 # too low once on val/; from all of them, what is flat in a corner alone is not found.
 FIRST = GROUPS // 20
-FEWEST_FLAT = 4 * PATCH * PATCH  # a covariance of fewer says little
+# A covariance of fewer says little: of four times as many values in a patch, overlapping as they do, the smallest
+# eigenvalues are so small that in pictures of 48 pixels every eighth level came out at half of what it is.
+FEWEST_FLAT = 12 * PATCH * PATCH
 MOST_ROUNDS = 20
 CLEAN_SIGMA = 3.0  # what has more noise than this, on the 0–255 scale, is not called clean
 
 
-def noise_level(image: np.ndarray) -> float:
+def noise_level(image: np.ndarray, white: float | None = None) -> float:
     """The noise's standard deviation on the 0–255 scale: the lower of two estimates, each of which is too high where
     it takes the image's own texture for noise.
 
@@ -52,6 +54,7 @@ def noise_level(image: np.ndarray) -> float:
         image: H×W or H×W×C of any type that a model takes, alpha left out; C channels are taken together. Noise that
             was clipped at black and white is looked for where it is whole, or least cut: the level is that of the noise
             before, a little too low where it is strong.
+        white: The number that is white; by default the largest of the type, or 1 for floats.
 
     Returns:
         From 0 on; 0 for an image that is too small to tell (less than 8×8).
@@ -61,7 +64,7 @@ def noise_level(image: np.ndarray) -> float:
         pixels = pixels[..., :-1]
     if min(pixels.shape[:2]) < SMALLEST:
         return 0.0
-    white = white_of(image.dtype) or 1
+    white = white or white_of(image.dtype) or 1
     most = MOST_PATCHES // pixels.shape[2]
     levels = [_plane(pixels[..., c], white, most) for c in range(pixels.shape[2])]
     return float(255 / white * np.sqrt(np.mean(np.square(levels))))
@@ -78,7 +81,7 @@ def swapped(noisy: Sequence[np.ndarray] | np.ndarray, clean: Sequence[np.ndarray
     )
 
 
-def _plane(plane: np.ndarray, white: int, most: int) -> float:
+def _plane(plane: np.ndarray, white: float, most: int) -> float:
     height, width = plane.shape
     if height * width > MOST_PIXELS:  # the middle is enough; every second pixel would be another image
         side = int(MOST_PIXELS**0.5)

@@ -26,15 +26,18 @@ ENDINGS = (*FORMATS, ARRAY)
 HOLD_FLOATS = (ARRAY, ".tif", ".tiff")
 # An array of this size on stays on disk, as a memory map.
 LARGE_BYTES = 256 * 2**20
+# An array of so few rows and more channels has its channels first: no picture of planes is so low.
+FEW_ROWS = 8
 
 Page = tuple[np.ndarray, Metadata]
 
 
 @contextmanager
 def open_picture(
-    path: Path, *, max_pixels: int = MAX_PIXELS, planes: bool = False
+    path: Path, *, max_pixels: int = MAX_PIXELS, planes: bool = False, white: float | None = None
 ) -> Iterator[tuple[Iterator[Page], bool]]:
-    """The pages of an image file or of a .npy file, as :func:`zoo.inference.reading.open_pages`.
+    """The pages of an image file or of a .npy file, as :func:`zoo.inference.reading.open_pages`; ``white`` is the
+    number that is white in them, if not that of their type.
 
     Returns:
         An iterator of the pages, and whether they need a BigTIFF.
@@ -44,10 +47,10 @@ def open_picture(
     """
     if path.suffix.lower() == ARRAY:
         array = _read_array(path, max_pixels)
-        yield (_checked(path, page, planes) for page in [(array, Metadata(""))]), False
+        yield (_checked(path, page, planes, white) for page in [(array, Metadata(""))]), False
         return
     with open_pages(path, max_pixels=max_pixels, planes=planes) as pages:
-        yield (_checked(path, page, planes) for page in pages), pages.big
+        yield (_checked(path, page, planes, white) for page in pages), pages.big
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Page:
@@ -55,20 +58,22 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Page:
     with open_picture(path, max_pixels=max_pixels) as (pages, _):
         page = next(pages)
         if next(pages, None) is not None:
-            raise InputError(f"{str(path)!r} holds several pages; expected one picture")
+            raise InputError(f"{str(path)!r} holds several pages; expected one picture: save each in a file of its own")
         return page
 
 
-def _checked(path: Path, page: Page, planes: bool) -> Page:
+def _checked(path: Path, page: Page, planes: bool, white: float | None) -> Page:
     array = page[0]
     try:
         if planes and array.ndim == 3:
             if not array.shape[2]:
                 raise InputError(f"image of shape {array.shape} has no planes; expected at least one")
+            if array.shape[0] <= FEW_ROWS < array.shape[2]:
+                raise InputError(f"image of shape {array.shape}; expected channels last: numpy.moveaxis(image, 0, -1)")
             for i in range(array.shape[2]):
-                check_image(array[..., i], 1)
+                check_image(array[..., i], 1, white)
         else:
-            check_image(array, channels_of(array))
+            check_image(array, channels_of(array), white)
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from error
     return page
@@ -136,12 +141,12 @@ def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
                 raise UsageError(f"output {str(output)!r} is the input {str(path)!r} itself; expected another file")
 
 
-def as_float(array: np.ndarray) -> np.ndarray:
-    """Any image on the [0, 1] scale: float32 of the same shape."""
-    white = white_of(array.dtype)
-    return (
-        array.astype(np.float32, copy=False) if white is None else np.divide(array, np.float32(white), dtype=np.float32)
-    )
+def as_float(array: np.ndarray, white: float | None = None) -> np.ndarray:
+    """Any image on the [0, 1] scale: float32 of the same shape. ``white`` is the number that is white, if not the
+    largest of its type, or 1 for floats.
+    """
+    white = white or white_of(array.dtype) or 1
+    return array.astype(np.float32, copy=False) if white == 1 else np.divide(array, np.float32(white), dtype=np.float32)
 
 
 def fitting(path: Path, array: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ from zoo.pillow import DAMAGED, open_with_pillow
 MAX_PIXELS = 10**9
 # Pictures of kinds that are not read (or, of GIF, not written): in a folder, they are not passed over without a word.
 RAW = (".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw")
-UNREADABLE = (*RAW, ".avif", ".exr", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".psd")
+MICROSCOPE = (".btf", ".czi", ".ims", ".lif", ".lsm", ".nd2", ".stk", ".tf8")
+UNREADABLE = (*RAW, *MICROSCOPE, ".avif", ".exr", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".psd")
 READABLE = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 # How each mode of Pillow is read, where not as it is. CMYK is converted by the plain formula, without its profile.
 CONVERSIONS = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}

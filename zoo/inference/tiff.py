@@ -78,7 +78,26 @@ class TiffPages:
             raise InputError(f"{str(path)!r} holds volumes; expected pictures: save the slices as pages")
         if not self._pages:
             raise InputError(f"{str(path)!r} holds no picture; is the file whole?")
+        self._refuse_a_cut_chain()
         self._refuse_stacks()
+
+    def _refuse_a_cut_chain(self) -> None:
+        """Each page says where the next one is; of a file that was cut off, the last that can be read names another."""
+        file, kind, page = self._file.filehandle, self._file.tiff, self._pages[-1]
+        if kind.is_ndpi:  # whose numbers have their upper half elsewhere
+            return
+        try:
+            file.seek(page.offset)
+            (count,) = struct.unpack(kind.tagnoformat, file.read(kind.tagnosize))
+            file.seek(count * kind.tagsize, os.SEEK_CUR)
+            (following,) = struct.unpack(kind.offsetformat, file.read(kind.offsetsize))
+        except (struct.error, OSError, ValueError) as error:
+            raise damaged(self.path, error) from error
+        if following and following not in {page.offset for page in self._pages}:  # some chains are rings
+            raise InputError(
+                f"{str(self.path)!r} cannot be read behind its page {len(self._pages)}, which names another; is the "
+                "file whole?"
+            )
 
     def _refuse_stacks(self) -> None:
         """Some programs describe the first of many pictures alone (ImageJ from 4 GB on): the others would be lost."""
@@ -127,7 +146,7 @@ class TiffPages:
             if not named and not planes:
                 raise InputError(
                     f"{str(self.path)!r} holds {page.samplesperpixel} channels per pixel; expected gray or colour: "
-                    "with --planes each channel is a picture by itself"
+                    "zoo denoise --planes takes each channel for a picture, others take them saved apart"
                 )
             check_lzw(page)
             if self._bytes[i] < LARGE_BYTES:

@@ -238,6 +238,7 @@ def _tfds(source: str, channels: int) -> list[np.ndarray]:
 
 
 # The types in which images are kept, and the value of white in each.
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 
 
@@ -271,7 +272,12 @@ def _rescaled(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _fit_channels(image: Any, channels: int) -> Any:
     if image.shape[-1] == channels:
         return tf.convert_to_tensor(image)
-    return tf.image.rgb_to_grayscale(image) if channels == 1 else tf.image.grayscale_to_rgb(image)
+    if channels == 3:
+        return tf.image.grayscale_to_rgb(image)
+    # Not TensorFlow's own way, which cuts whole numbers off, and makes pictures darker.
+    kind = tf.as_dtype(image.dtype)
+    luma = tf.reduce_sum(tf.cast(image, tf.float64) * LUMA, axis=-1, keepdims=True)
+    return tf.cast(tf.round(luma) if kind.is_integer else luma, kind)
 
 
 def _size(files: tuple[str, ...], channels: int) -> tuple[int, int]:
