@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import shlex
@@ -17,6 +18,7 @@ from PIL import Image
 from skimage import data
 
 import zoo as library
+from zoo.cli.heavy import LOG_LEVEL, import_keras
 
 HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "rich", "onnx", "scipy")
 PROBE = """
@@ -114,3 +116,20 @@ def test_denoising_a_file_costs_little_more_than_the_inference(tmp_path: Path):
     whole, importing, inference = (min(column) for column in zip(*rounds, strict=True))
     print(f"whole {whole:.3f}, imports {importing:.3f}, inference {inference:.3f} s")
     assert whole <= 3 * importing + inference
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_warnings_of_tensorflow_are_for_those_who_ask(asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that a function is traced again, in the midst of what a command says."""
+    if asked:
+        monkeypatch.setenv(LOG_LEVEL, "0")
+    else:
+        monkeypatch.delenv(LOG_LEVEL, raising=False)
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    try:
+        logger.setLevel(logging.WARNING)
+        import_keras("training", "train")
+        assert logger.isEnabledFor(logging.WARNING) == asked and logger.isEnabledFor(logging.ERROR)
+    finally:
+        logger.setLevel(before)

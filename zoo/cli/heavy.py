@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def _quiet() -> Iterator[None]:
     os.dup2(nothing, 2)
     try:
         yield
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its Python half's warnings, such as of tracing again
     finally:
         os.dup2(kept, 2)
         os.close(kept)
