@@ -206,9 +206,10 @@ def _apart(noisy: np.ndarray, clean: np.ndarray) -> str:
     a, b, share = (_blocks(plane) for plane in (noisy * whole, clean * whole, whole))
     enough = share >= LEAST_WHOLE / 2
     a, b = a[enough] / share[enough], b[enough] / share[enough]
-    # White may be another number than that of the type, as of 12 bits in 16: then so much less of a difference counts.
-    flat = min(FLAT, max(FLAT_BY_NOISE * noise_level(noisy) / 255 / BLOCK, 1e-4))
-    if b.std() > flat and (a.std() < flat / 2 or np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE):
+    flat, differing = FLAT, b.std()
+    if differing <= FLAT:  # white may be another number than that of the type: then so much less of a difference counts
+        flat = min(FLAT, max(FLAT_BY_NOISE * noise_level(noisy) / 255 / BLOCK, 1e-4))
+    if differing > flat and (a.std() < flat / 2 or np.corrcoef(a.ravel(), b.ravel())[0, 1] < ALIKE):
         return "shows something else than its clean one"
     if not whole.all():  # filled from around
         near = gaussian_filter(whole.astype(np.float32), BLOCK)
