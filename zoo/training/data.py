@@ -136,31 +136,34 @@ def batches(
         return tf.clip_by_value(patches, 0, 1) if clean else patches  # noise leads beyond
 
     def form(step: Any, stacked: Any) -> Any:
-        key, filed = tf.stack([tf.cast(seed, tf.int64) + 1, step]), None
+        def key(number: int) -> Any:
+            return tf.stack([tf.cast(seed, tf.int64) + number, step])
+
+        filed = None
         if images.paired:
             pair = stacked[..., : images.channels], stacked[..., images.channels :]
         elif self_supervised:
-            pair = neighbor_pairs(stacked, key)
+            pair = neighbor_pairs(stacked, key(1))
         else:
             assert noise is not None
             taken, filed = taken_and_filed(noise) if since else (noise, None)
-            noisy, sigma = corrupt(taken, stacked, key)
+            noisy, sigma = corrupt(taken, stacked, key(1))
             pair = ((noisy, sigma) if takes_sigma else noisy), stacked
         if since:
             if augmentation.smooth:
-                pair = smooth(pair, *smoothing(augmentation.smooth, tf.stack([tf.cast(seed, tf.int64) + 5, step])))
-            before, after = enlargements(augmentation.enlarge, tf.stack([tf.cast(seed, tf.int64) + 3, step]))
+                pair = smooth(pair, *smoothing(augmentation.smooth, key(5)))
+            before, after = enlargements(augmentation.enlarge, key(3))
             pair = enlarge(pair, before)
             if augmentation.sharpen:
-                pair = sharpen(pair, *sharpening(augmentation.sharpen, tf.stack([tf.cast(seed, tf.int64) + 4, step])))
+                pair = sharpen(pair, *sharpening(augmentation.sharpen, key(4)))
             if filed is not None:
                 # A seed of its own: one that is split off this step's may be that of a part of what is taken.
-                pair = corrupt(filed, pair[0], tf.stack([tf.cast(seed, tf.int64) + 6, step]))[0], pair[1]
+                pair = corrupt(filed, pair[0], key(6))[0], pair[1]
             noisy, target = enlarge(pair, after)
             # Cubic splines overshoot, and an unsharp mask is made to.
             pair = noisy, tf.clip_by_value(target, 0, 1) if noise is not None else target
         if augmentation.trim:
-            pair = trim(pair, augmentation.trim, tf.stack([tf.cast(seed, tf.int64) + 2, step]))
+            pair = trim(pair, augmentation.trim, key(2))
         return pair
 
     # ``batch`` visits give ``per_visit`` batches of patches from different images.
