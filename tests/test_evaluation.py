@@ -380,7 +380,7 @@ def test_endings_in_capitals(tmp_path: Path, gray: np.ndarray) -> None:
 
 def test_a_scale_that_is_unlikely_is_told(gray: np.ndarray) -> None:
     dark = gray.astype(np.uint16)
-    with pytest.warns(ZooWarning, match="hardly anything above 255, where white is 65535: .* scale the images first"):
+    with pytest.warns(ZooWarning, match="hardly anything above 255, where white is 65535: .*, say which"):
         evaluate("shallow-gaussian-gray", [dark], "gaussian:5")
 
 

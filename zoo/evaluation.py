@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,10 @@ from zoo.errors import InputError, UsageError, ZooError, ZooWarning, one_line
 from zoo.folders import files_below, paired
 from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.ensemble import check_ensemble, run_ensemble
-from zoo.inference.images import channels_of, check_image, doubt, to_gray, to_tensor
+from zoo.inference.images import channels_of, check_image, check_white, doubt, to_gray, to_tensor
 from zoo.inference.noise_level import noise_level
 from zoo.inference.onnx_file import OnnxFile
-from zoo.inference.pictures import ENDINGS, read_picture
+from zoo.inference.pictures import ENDINGS, open_picture, page_name
 from zoo.noise import Noise, noise_from_name
 
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ def evaluate(
     seed: int = 0,
     *,
     ensemble: int = 1,
+    white: float | None = None,
     progress: bool = False,
 ) -> Score:
     """Measure a denoiser over clean images: the means of :func:`evaluate_each`, which see for arguments and errors."""
-    each = evaluate_each(name_or_model, images, noise, seed, ensemble=ensemble, progress=progress)
+    each = evaluate_each(name_or_model, images, noise, seed, ensemble=ensemble, white=white, progress=progress)
     scores = [score for _, score in each]
     means = {"psnr": mean_psnr, "noisy_psnr": mean_psnr, "ssim": np.mean, "noisy_ssim": np.mean}
     found = {name: float(mean([getattr(score, name) for score in scores])) for name, mean in means.items()}
@@ -84,6 +86,7 @@ def evaluate_each(
     seed: int = 0,
     *,
     ensemble: int = 1,
+    white: float | None = None,
     progress: bool = False,
 ) -> Iterator[tuple[str, Score]]:
     """Measure a denoiser on one clean image after another.
@@ -92,19 +95,20 @@ def evaluate_each(
         name_or_model: An entry's name or folder, a Denoiser, a Keras model, or the path of a .keras or .onnx file (an
             image in and out, channels last or first; a second input is the noise level, as a number or as a map).
         images: A folder (and those in it), or a list of files or arrays: uint8, uint16 or float in [0, 1], H×W, H×W×3
-            or with alpha, which is left aside; at least 11×11 pixels. Colour becomes gray by its luma where the model
-            is gray. Without noise, a pair (noisy, clean) of folders whose files have equal names, or of such lists in
-            the same order.
+            or with alpha, which is left aside; at least 11×11 pixels. Each page of a file counts as an image. Colour
+            becomes gray by its luma where the model is gray. Without noise, a pair (noisy, clean) of folders whose
+            files have equal names, or of such lists in the same order.
         noise: Such as "gaussian:25", or a Keras layer that adds it (:class:`zoo.training.corrupt.LayerNoise`). Image i
-            draws from ``numpy.random.default_rng([seed, i])``, in the order of the list, or of the files' sorted paths:
-            the same figures each time. None for pairs, which bring theirs: a model that takes the level is told an
-            estimate.
+            draws from ``numpy.random.default_rng([seed, i])``, in the order of the list, or of the files' sorted paths;
+            the pages of a file draw one after the other: the same figures each time. None for pairs, which bring
+            theirs: a model that takes the level is told an estimate.
         seed: Of the noise.
         ensemble: Of how many orientations of an image the results are averaged, as for a call of a Denoiser.
+        white: The number that is white in the images, as for a call of a Denoiser.
         progress: Show a bar on standard error.
 
     Yields:
-        The file's path in the folder (or the image's number) and its score.
+        The file's path in the folder, with the page of several, or the image's number; and its score.
 
     Raises:
         UsageError: An unknown model or noise, or a model that takes the noise level, with noise that has none.
@@ -114,6 +118,7 @@ def evaluate_each(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"seed={seed!r}; expected a whole number from 0 on")
     check_ensemble(ensemble)
+    check_white(white)
     sources = _pairs(images) if noise is None else [(name, None, clean) for name, clean in _sources(images)]
     model = _model(name_or_model)
     if model.takes_sigma and noise is not None and not noise.has_level:
@@ -123,26 +128,20 @@ def evaluate_each(
         )
     doing = "pairs" if noise is None else noise.name
     steps = track(sources, doing, console=Console(stderr=True), transient=True, disable=not progress)
-    for i, (name, given, source) in enumerate(steps):
-        clean = _image(name, source, model.channels)
-        if noise is None:
-            noisy = _image(name, given, model.channels, noisy=True)
-            if noisy.shape != clean.shape:
-                raise InputError(
-                    f"{name}: noisy of {_size(noisy)} pixels, clean of {_size(clean)}; expected equal ones"
-                )
-            level = min(noise_level(noisy), 255.0) if model.takes_sigma else 0.0
-        else:
-            rng = np.random.default_rng([seed, i])
-            drawn = noise.draw(rng)
-            noisy, level = drawn.apply(clean, rng), drawn.deviation()
-        run = partial(_answer, model, name, sigma=level)
-        output = run_ensemble(run, noisy, size=ensemble)
-        output = np.clip(output, 0, 1)
-        yield (
-            name,
-            Score(psnr(clean, output), ssim(clean, output), 1, psnr(clean, noisy), ssim(clean, noisy)),
-        )
+    for i, source in enumerate(steps):
+        rng = np.random.default_rng([seed, i])
+        for name, noisy, clean in _examples(*source, model.channels, white):
+            if noise is None:
+                level = min(noise_level(noisy), 255.0) if model.takes_sigma else 0.0
+            else:
+                drawn = noise.draw(rng)
+                noisy, level = drawn.apply(clean, rng), drawn.deviation()
+            run = partial(_answer, model, name, sigma=level)
+            output = np.clip(run_ensemble(run, noisy, size=ensemble), 0, 1)
+            yield (
+                name,
+                Score(psnr(clean, output), ssim(clean, output), 1, psnr(clean, noisy), ssim(clean, noisy)),
+            )
 
 
 # ---- measures --------------------------------------------------------------------------------------------------------
@@ -242,17 +241,49 @@ def _size(image: np.ndarray) -> str:
     return f"{image.shape[0]}×{image.shape[1]}"
 
 
-def _image(name: str, source: Any, channels: int, *, noisy: bool = False) -> np.ndarray:
+def _examples(
+    name: str, noisy: Any, clean: Any, channels: int, white: float | None
+) -> Iterator[tuple[str, Any, np.ndarray]]:
+    """Of each page of a clean picture its name, the noisy one if there is one, and itself."""
+    cleans = _images(name, clean, channels, white)
+    if noisy is None:
+        yield from ((page, None, image) for page, image in cleans)
+        return
+    for one, other in zip_longest(_images(name, noisy, channels, white, noisy=True), cleans):
+        if one is None or other is None:
+            raise InputError(
+                f"{name}: the {'noisy' if one is None else 'clean'} file has fewer pages; expected equal ones"
+            )
+        if one[1].shape != other[1].shape:
+            raise InputError(
+                f"{other[0]}: noisy of {_size(one[1])} pixels, clean of {_size(other[1])}; expected equal ones"
+            )
+        yield other[0], one[1], other[1]
+
+
+def _images(
+    name: str, source: Any, channels: int, white: float | None, *, noisy: bool = False
+) -> Iterator[tuple[str, np.ndarray]]:
+    """An array, or each page of a file, with its name."""
+    if isinstance(source, np.ndarray):
+        yield name, _image(name, source, channels, white, noisy)
+        return
+    with open_picture(Path(source), white=white) as picture:
+        for number, (array, _) in enumerate(picture.pages):
+            page = page_name(name, number, picture.count)
+            yield page, _image(page, array, channels, white, noisy)
+
+
+def _image(name: str, array: np.ndarray, channels: int, white: float | None, noisy: bool) -> np.ndarray:
     """An image as float32 (h, w, channels); a noisy one may lead beyond [0, 1]."""
-    array = source if isinstance(source, np.ndarray) else read_picture(Path(source))[0]
     try:
         if channels_of(array) > channels:
             array = to_gray(array)
-        check_image(array, channels)
+        check_image(array, channels, white)
         _check_window(array)
-        if words := doubt(array):
-            warnings.warn(f"{words}: if white is another number, scale the images first", ZooWarning, stacklevel=2)
-        image = to_tensor(array, channels)[0][0]
+        if white is None and (words := doubt(array)):
+            warnings.warn(words, ZooWarning, stacklevel=2)
+        image = to_tensor(array, channels, white)[0][0]
         # But for rounding; every output is cut there.
         if not noisy and not (image.min() > -1e-5 and image.max() < 1 + 1e-5):
             raise InputError(f"clean image from {image.min():g} to {image.max():g}; expected values in [0, 1]")

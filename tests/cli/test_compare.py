@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from zoo.errors import MissingExtraError
@@ -50,7 +51,7 @@ def test_names_that_are_no_text(zoo, gray_file, tmp_path):
 
 
 def failing_for(broken, error):
-    read = compare.read_picture
+    read = compare.open_picture
 
     def reading(path, **options):
         if path == broken:
@@ -73,7 +74,7 @@ def test_one_broken_picture_does_not_hide_the_others(zoo, gray_file, tmp_path, m
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert [f"<b>{name}</b>" in page for name in ("one.png", "sub/one.png", "two.png")] == [True, True, False]
     lacking = MissingExtraError("a picture", "codecs")  # which is not at hand for that one
-    monkeypatch.setattr(compare, "read_picture", failing_for(tmp_path / "b" / "one.png", lacking))
+    monkeypatch.setattr(compare, "open_picture", failing_for(tmp_path / "b" / "one.png", lacking))
     assert zoo("compare", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "page.html").status == 1
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert [f"<b>{name}</b>" in page for name in ("one.png", "sub/one.png", "two.png")] == [False, True, False]
@@ -91,6 +92,23 @@ def test_a_picture_that_stands_on_its_side_as_an_array(zoo, blur, color, tmp_pat
     zoo("denoise", tmp_path / "in.jpg", "-o", tmp_path / "out.npy", "--model", blur(3))
     assert np.load(tmp_path / "out.npy").shape == (120, 100, 3)
     assert zoo("compare", tmp_path / "in.jpg", tmp_path / "out.npy", "-o", tmp_path / "sheet.png").status == 0
+
+
+def test_every_page_of_a_stack_is_shown_by_its_own_white(zoo, gray, tmp_path):
+    stack = np.stack([gray, gray[::-1], gray // 2]).astype(np.uint16) * 16
+    tifffile.imwrite(tmp_path / "in.tif", stack, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "out.tif", stack[:, :, ::-1], photometric="minisblack")
+    pairs = list(compare.read_pairs(tmp_path / "in.tif", tmp_path / "out.tif", white=255 * 16))
+    assert [pair.name for pair in pairs] == [f"out.tif, page {n}" for n in (1, 2, 3)]
+    np.testing.assert_array_equal(np.asarray(pairs[1].before)[..., 0], gray[::-1])
+    result = zoo("compare", tmp_path / "in.tif", tmp_path / "out.tif", "-o", tmp_path / "page.html", "--white", "4080")
+    assert (result.status, result.err) == (0, f"3 before and after -> {tmp_path / 'page.html'}\n")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("<figure") == 3
+    refused = zoo("compare", tmp_path / "in.tif", tmp_path / "out.tif", "-o", tmp_path / "sheet.png")
+    assert refused.status == 2 and "several pages" in refused.err and ".html" in refused.err
+    tifffile.imwrite(tmp_path / "fewer.tif", stack[:2], photometric="minisblack")
+    refused = zoo("compare", tmp_path / "in.tif", tmp_path / "fewer.tif", "-o", tmp_path / "page.html")
+    assert refused.status == 1 and "3 pages in" in refused.err and "and 2 in" in refused.err
 
 
 def test_what_cannot_be_compared(zoo, gray_file, color_file, tmp_path):

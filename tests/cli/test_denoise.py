@@ -156,7 +156,7 @@ def test_sixteen_bits_that_are_fewer_are_told(white, told, zoo, blur, gray, tmp_
     np.save(tmp_path / "in.npy", array)
     result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / "out.tif", "--model", blur(1))
     assert result.status == 0
-    words = f"hardly anything above {white}, where white is 65535: if white is another number, --white says so"
+    words = f"hardly anything above {white}, where white is 65535: if white is another number, say which (--white"
     assert (words in result.err) == told
 
 

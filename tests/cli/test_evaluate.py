@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from zoo.evaluation import evaluate
+from zoo.evaluation import evaluate, psnr
+from zoo.noise import noise_from_name
 
 
 @pytest.fixture
@@ -56,6 +58,33 @@ def test_pairs_are_measured(zoo, blur, images, tmp_path):
     assert json.loads(result.out) == [{"set": str(images), "noise": str(noisy), **score.row()}]
     refused = zoo("evaluate", model, images, "--noisy", noisy, "--noise", "gaussian:25")
     assert refused.status == 2 and "not allowed with argument" in refused.err
+
+
+def test_the_pages_of_a_stack_by_the_white_that_is_given(zoo, blur, gray, tmp_path):
+    (tmp_path / "stacks").mkdir()
+    tifffile.imwrite(tmp_path / "stacks" / "a.tif", np.stack([gray, gray[::-1]]).astype(np.uint16) * 16)
+    result = zoo(
+        "evaluate", blur(1), tmp_path / "stacks", "--noise", "gaussian:25", "--white", 255 * 16, "--seed", "5", "--json"
+    )
+    (row,) = json.loads(result.out)
+    rng, scores = np.random.default_rng([5, 0]), []
+    for page in (gray, gray[::-1]):
+        clean = page[..., np.newaxis].astype(np.float32) / 255
+        scores.append(psnr(clean, noise_from_name("gaussian:25").sample(clean, rng)))
+    assert (row["count"], result.err) == (2, "")
+    assert row["noisy_psnr"] == pytest.approx(np.mean(scores), abs=1e-3)
+
+
+def test_stacks_as_pairs_have_as_many_pages(zoo, blur, gray, tmp_path):
+    for folder, pages in (("noisy", 2), ("clean", 2), ("fewer", 1)):
+        (tmp_path / folder).mkdir()
+        tifffile.imwrite(tmp_path / folder / "a.tif", np.stack([gray // 2] * pages), photometric="minisblack")
+    model = blur(1)
+    (row,) = json.loads(zoo("evaluate", model, tmp_path / "clean", "--noisy", tmp_path / "noisy", "--json").out)
+    assert row["count"] == 2
+    for noisy, clean, fewer in (("fewer", "clean", "noisy"), ("clean", "fewer", "clean")):
+        refused = zoo("evaluate", model, tmp_path / clean, "--noisy", tmp_path / noisy)
+        assert refused.status == 1 and f"a.tif: the {fewer} file has fewer pages" in refused.err
 
 
 def test_without_noise_the_baseline_is_infinite(zoo, blur, images):

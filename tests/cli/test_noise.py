@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from zoo.noise import noise_from_name
@@ -59,6 +60,22 @@ def test_16_bits_and_alpha_stay(zoo, gray, color, tmp_path):
     rgba = opened(tmp_path / "rgba-noisy.png")
     np.testing.assert_array_equal(rgba[..., 3:], alpha)
     assert np.std(rgba[..., :3].astype(float) - color) == pytest.approx(10, rel=0.05)
+
+
+def test_every_page_gets_noise_of_its_own_on_the_scale_of_its_white(zoo, gray, tmp_path):
+    stack = np.stack([gray, gray[::-1]]).astype(np.uint16) * 8
+    tifffile.imwrite(tmp_path / "in.tif", stack, photometric="minisblack")
+    how = ("--noise", "gaussian:25", "--seed", "3", "--white", 255 * 8)
+    result = zoo("noise", tmp_path / "in.tif", "-o", tmp_path / "out.tif", *how)
+    assert (result.status, "(gaussian:25, 2 pages, seed 3)" in result.err) == (0, True)
+    rng, noise = np.random.default_rng(3), noise_from_name("gaussian:25")
+    for found, page in zip(tifffile.imread(tmp_path / "out.tif"), stack, strict=True):
+        wanted = noise.sample(page[..., np.newaxis].astype(np.float32) / (255 * 8), rng)[..., 0] * 255 * 8
+        np.testing.assert_allclose(found, np.clip(wanted, 0, 65535), atol=0.51)  # beyond white there is room
+    told = zoo("noise", tmp_path / "in.tif", "-o", tmp_path / "again.tif", "--noise", "gaussian:25")
+    assert told.status == 0 and told.err.count("where white is 65535: if white is another number, say which") == 1
+    refused = zoo("noise", tmp_path / "in.tif", "-o", tmp_path / "out.png", *how)
+    assert refused.status == 1 and not (tmp_path / "out.png").exists()
 
 
 def test_the_input_is_not_overwritten(zoo, gray_file):

@@ -79,6 +79,26 @@ def test_pairs_become_an_entry_that_is_better_at_their_noise(
     np.testing.assert_allclose(zoo.load(entry.folder)(noisy / np.float32(255)), wanted, atol=1e-5)
 
 
+def test_numbers_of_twelve_bits_are_learned_from_by_their_white(
+    parent: Path, pictures: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tune(parent, tmp_path / "eight", pairs=(pictures["noisy"], pictures["clean"]), steps=1).before
+    for folder in pictures.values():
+        for path in folder.iterdir():
+            deep = np.asarray(Image.open(path)).astype(np.uint16) * 16
+            path.unlink()
+            Image.fromarray(deep).save(path)
+    arguments = ["finetune", str(parent), "--pairs", str(pictures["noisy"]), str(pictures["clean"]), "--patch", "32"]
+    arguments += ["--steps", "100", "--learning-rate", "0.001", "--white", "4080", "-o", str(tmp_path / "mine")]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.rstrip().endswith("mine --white 4080")
+    recipe = zoo.describe(tmp_path / "mine").recipe
+    assert recipe["white"] == 4080 and recipe["verdict"]["improved"]
+    assert recipe["verdict"]["before"] == pytest.approx(before, abs=0.01)
+    with pytest.raises(UsageError, match="white=0; expected a number above 0"):
+        tune(parent, tmp_path / "none", pairs=(pictures["noisy"], pictures["clean"]), white=0)
+
+
 def test_noisy_images_alone(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
     """Noise stronger than the parent knows is learned without a clean image: the result is nearer to the clean ones."""
     folder = tmp_path / "white"
@@ -247,7 +267,11 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     assert run.is_file() and not (tmp_path / "stopped").exists()
     capsys.readouterr()
     assert main([*arguments, *stopped]) == 2 and "--resume" in capsys.readouterr().err
-    for option, value, what in (("--batch", "4", "batch"), ("--learning-rate", "1e-5", "learning_rate")):
+    for option, value, what in (
+        ("--batch", "4", "batch"),
+        ("--white", "99", "white"),
+        ("--learning-rate", "1", "learning_rate"),
+    ):
         assert main([*arguments, *stopped, "--resume", option, value]) == 2
         assert f"has another {what}" in capsys.readouterr().err
     # Steps and steplength are those that it began with.
@@ -315,7 +339,12 @@ def test_pairs_of_different_scenes_are_no_pairs_whatever_is_white(tmp_path: Path
         survey("pairs", (tmp_path / "noisy", tmp_path / "clean"), channels=1, smallest=32)
     found = survey("pairs", (tmp_path / "right", tmp_path / "clean"), channels=1, smallest=32)
     assert len(found.items) == 3 and not found.left_out
-    assert any("if white is another number, scale the images" in note for note in found.notes) == (scale < 1)
+    assert any("if white is another number, say which (--white" in note for note in found.notes) == (scale < 1)
+    told = survey("pairs", (tmp_path / "right", tmp_path / "clean"), channels=1, smallest=32, white=65535 * scale)
+    assert len(told.items) == 3 and not any("if white is" in note for note in told.notes)
+    for item, scene in zip(told.items, scenes, strict=True):
+        assert item.clean is not None and item.clean.dtype == np.float32
+        np.testing.assert_allclose(item.clean[..., 0], scene / 255, atol=1e-3)
 
 
 def test_a_run_inside_the_folder_of_pictures_is_none_of_them(pictures: dict[str, Path]) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from zoo.errors import InputError
-from zoo.inference.compare import GAP, TITLE, Pair, compare_page, compare_sheet, details, read_pair, residual
+from zoo.inference.compare import GAP, TITLE, Pair, compare_page, compare_sheet, details, read_pairs, residual
 
 
 def photograph() -> np.ndarray:
@@ -77,7 +77,8 @@ def test_pictures_of_any_kind_are_shown_upright(tmp_path: Path, dtype: str, plan
     array = np.random.default_rng(0).integers(0, 256, (8, 12, planes)).astype(dtype) * (257 if dtype == "uint16" else 1)
     for name in ("a.png", "b.png"):
         write_image(tmp_path / name, array.astype(dtype), Metadata("PNG", exif=exif.tobytes()))
-    shown = read_pair(tmp_path / "a.png", tmp_path / "b.png").after
+    (pair,) = read_pairs(tmp_path / "a.png", tmp_path / "b.png")
+    shown = pair.after
     assert (shown.mode, shown.size) == ("RGB", (8, 12))
     colors = array[..., :3] if planes > 2 else np.repeat(array[..., :1], 3, axis=2)
     np.testing.assert_array_equal(np.asarray(shown), np.rot90(colors // (257 if dtype == "uint16" else 1), -1))
@@ -87,7 +88,7 @@ def test_different_pictures_are_refused(tmp_path: Path) -> None:
     Image.fromarray(photograph()).save(tmp_path / "a.png")
     Image.fromarray(photograph()[:-1]).save(tmp_path / "b.png")
     with pytest.raises(InputError, match="240×200.*240×199.*expected the same picture"):
-        read_pair(tmp_path / "a.png", tmp_path / "b.png")
+        next(read_pairs(tmp_path / "a.png", tmp_path / "b.png"))
 
 
 def test_the_page_holds_everything_itself(pair: Pair) -> None:

@@ -375,7 +375,7 @@ def test_the_level_is_estimated_by_that_white(toy: Toy) -> None:
 )
 def test_a_scale_that_is_unlikely_is_told(toy: Toy, image: np.ndarray, words: str) -> None:
     denoise = Denoiser(toy(), threads=1)
-    with pytest.warns(ZooWarning, match=f"^{words}: if white is another number, pass it"):
+    with pytest.warns(ZooWarning, match=f"^{words}: if white is another number, say which"):
         denoise(image)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from zoo.errors import InputError, MissingExtraError
 from zoo.inference import tiff
-from zoo.inference.compare import read_pair
+from zoo.inference.compare import read_pairs
 from zoo.inference.metadata import Metadata, as_seen
 from zoo.inference.pictures import read_picture, write_picture
 from zoo.inference.reading import open_pages, read_image
@@ -416,7 +416,7 @@ def test_alpha_that_is_multiplied_in_is_so_in_tiff_alone(tmp_path: Path) -> None
     np.testing.assert_array_equal(found[..., 3], straight[..., 3])
     write_picture(tmp_path / "out.npy", [read_image(tmp_path / "in.tif")])
     np.testing.assert_allclose(np.load(tmp_path / "out.npy") * 255, found, atol=0.5)
-    pair = read_pair(tmp_path / "in.tif", tmp_path / "out.png")
+    (pair,) = read_pairs(tmp_path / "in.tif", tmp_path / "out.png")
     np.testing.assert_array_equal(np.asarray(pair.before), np.asarray(pair.after))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.options import whole_number
+from zoo.cli.options import add_white, whole_number
 from zoo.cli.say import say, with_progress
 from zoo.errors import InputError, UsageError, ZooError
 
@@ -24,7 +25,8 @@ def add_parser(subparsers: Any) -> None:
         "compare",
         help="show pictures before and after",
         description="One sheet for two pictures: side by side, what was taken away, enlarged details. With OUT.html, a "
-        "page with a slider for two pictures or two folders, which needs no other file and no network.",
+        "page with a slider for two pictures (for each page of several) or two folders, which needs no other file and "
+        "no network.",
     )
     parser.add_argument("before", metavar="BEFORE", type=Path, help="noisy picture, or a folder of them")
     parser.add_argument("after", metavar="AFTER", type=Path, help="denoised picture, or the folder that mirrors it")
@@ -36,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="pixels of a picture on the page (1600)",
     )
+    add_white(parser)
     parser.set_defaults(run=run, decodes=True)
 
 
@@ -44,21 +47,24 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from zoo.atomic import file_beside
-    from zoo.inference.compare import compare_page, compare_sheet, read_pair
+    from zoo.inference.compare import compare_page, compare_sheet, read_pairs
     from zoo.inference.pictures import refuse_overwriting
     from zoo.inference.writing import check_writable, write_image
 
-    pairs, failed = _pairs(args.before, args.after), 0
+    pairs, shown, failed = _pairs(args.before, args.after), 0, 0
     refuse_overwriting([path for pair in pairs for path in pair], args.output)
     if args.output.suffix.lower() in PAGES:
 
         def read() -> Iterator[Pair]:
-            nonlocal failed
+            nonlocal shown, failed
             for before, after in with_progress(pairs, "reading", len(pairs)):
+                name = str(after.relative_to(args.after)) if len(pairs) > 1 else ""
                 try:
-                    yield read_pair(before, after, name=str(after.relative_to(args.after)) if len(pairs) > 1 else "")
+                    for pair in read_pairs(before, after, name=name, white=args.white):
+                        yield pair
+                        shown += 1
                 except ZooError as error:  # the others are shown
-                    if (failed := failed + 1) == len(pairs):
+                    if (failed := failed + 1) == len(pairs) and not shown:
                         raise
                     say(f"zoo: error: {' '.join(str(error).split())}")
 
@@ -69,8 +75,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{len(pairs)} pairs with output {str(args.output)!r}; expected a name in .html")
     else:
         check_writable(args.output)
-        write_image(args.output, np.asarray(compare_sheet(read_pair(*pairs[0]))))
-    say(f"{len(pairs) - failed} before and after -> {args.output}" + (f", {failed} failed" if failed else ""))
+        first, *more = islice(read_pairs(*pairs[0], white=args.white), 2)
+        if more:
+            raise UsageError(f"several pages with output {str(args.output)!r}; expected a name in .html")
+        shown = 1
+        write_image(args.output, np.asarray(compare_sheet(first)))
+    say(f"{shown} before and after -> {args.output}" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
 
 

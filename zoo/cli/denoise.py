@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.options import add_ensemble, ending, number, sigma, tile, whole_number
+from zoo.cli.options import add_ensemble, add_white, ending, number, sigma, tile, whole_number
 from zoo.cli.say import say
 from zoo.errors import UsageError
 
@@ -42,9 +42,7 @@ def add_parser(subparsers: Any) -> None:
         "--strength", type=number(0, 1), default=1.0, metavar="S", help="share of the noise to take away, 0 to 1 (1)"
     )
     add_ensemble(parser)
-    parser.add_argument(
-        "--white", type=number(1e-30, 1e30), metavar="N", help="the number that is white, such as 4095 (by the type)"
-    )
+    add_white(parser)
     parser.add_argument(
         "--tile", type=tile, default="auto", metavar="N", help="side of tiles in pixels, 'none' or 'auto' (auto)"
     )

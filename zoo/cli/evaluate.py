@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from zoo.cli.options import add_ensemble, whole_number
+from zoo.cli.options import add_ensemble, add_white, whole_number
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,6 +27,7 @@ def add_parser(subparsers: Any) -> None:
         "--noisy", metavar="FOLDER", help="noisy images, of the clean ones' names: pairs, on which no noise is drawn"
     )
     add_ensemble(parser)
+    add_white(parser)
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the noise (0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -48,9 +49,8 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     for noise in noises:
         images = args.images if noise else (args.noisy, args.images)
-        score = evaluate(
-            args.model, images, noise, seed=args.seed, ensemble=args.ensemble, progress=sys.stderr.isatty()
-        )
+        how = {"seed": args.seed, "ensemble": args.ensemble, "white": args.white, "progress": sys.stderr.isatty()}
+        score = evaluate(args.model, images, noise, **how)
         rows.append({"set": args.images, "noise": noise.name if noise else args.noisy, **score.row()})
     print(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else score_table(rows))
     return 0

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from zoo.cli.heavy import import_keras
-from zoo.cli.options import number, whole_number
+from zoo.cli.options import add_white, number, whole_number
 from zoo.errors import UsageError
 
 MINUTES = 10.0
@@ -31,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
     )
     data.add_argument("--noisy", metavar="FOLDER", help="noisy images alone; noise independent from pixel to pixel")
     parser.add_argument("--noise", metavar="NAME", help="such as gaussian:5-30 (default: that of the parent)")
+    add_white(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder of the result, a new one")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument(
@@ -78,11 +79,13 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         patch=args.patch,
         seed=args.seed,
+        white=args.white,
         # Names need not be text, and JSON is.
         command=_text(shlex.join(["zoo", *sys.argv[1:]])) if sys.argv[0].endswith("zoo") else "",
         say=print,
     )
     place = args.output if os.path.dirname(args.output) else os.path.join(os.curdir, args.output)  # no entry's name
+    place += f" --white {args.white:g}" if args.white else ""
     print(f"{verdict}\n{args.output}: use it by its path, as --model {place}")
     return 0
 
@@ -97,7 +100,7 @@ def _look(args: argparse.Namespace, minutes: float | None) -> int:
     kind, folders = source(args.clean, args.pairs, args.noisy)
     entry = zoo.describe(args.parent)
     noise_on(kind, args.noise, entry)
-    print(look(entry, kind, folders, patch=args.patch, progress=sys.stderr.isatty()))
+    print(look(entry, kind, folders, patch=args.patch, white=args.white, progress=sys.stderr.isatty()))
     # Beside the training itself: the range test, which has a share of the budget, and the verdict.
     budget = "its own budget" if minutes is None else f"about {1.15 * minutes + 1:.0f} minutes in all"
     budget = f"{args.steps} steps" if args.steps else budget

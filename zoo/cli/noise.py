@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.options import ending, whole_number
+from zoo.cli.options import add_white, ending, whole_number
 from zoo.cli.say import say, with_progress
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from zoo.inference.pictures import Page
     from zoo.noise import Noise
 
 EXAMPLES = (
@@ -40,6 +42,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--format", type=ending, metavar="EXT", help="of all results, such as png or npy (default: as each input)"
     )
+    add_white(parser)
     parser.set_defaults(run=run, decodes=True)
 
 
@@ -60,14 +63,14 @@ def run(args: argparse.Namespace) -> int:
         # Of several, each has noise of its own: that which ``zoo evaluate`` draws for the pictures of a folder.
         rng = np.random.default_rng(args.seed if single else [args.seed, i])
         try:
-            drawn = _add(noise, task.source, task.target, rng)
+            drawn = _add(noise, task.source, task.target, args.white, rng)
         except ZooError as error:
             if single:
                 raise
             failed += 1
             say(f"zoo: error: {' '.join(str(error).split())}")
         else:
-            say(f"{task.source} -> {task.target} ({drawn.name}, seed {args.seed})")
+            say(f"{task.source} -> {task.target} ({drawn}, seed {args.seed})")
     if not single:
         say(f"{len(tasks) - failed} done, {failed} failed")
     if others := left_out(args.inputs):
@@ -75,21 +78,27 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _add(noise: Noise, source: Path, target: Path, rng: np.random.Generator) -> Noise:
-    """Read, add the noise, write; the noise with the levels that were drawn."""
+def _add(noise: Noise, source: Path, target: Path, white: float | None, rng: np.random.Generator) -> str:
+    """Read, add the noise to all pages, write; the noise's name, with the levels that were drawn for a single page."""
     import numpy as np
 
     from zoo.inference.images import channels_of, doubt, from_tensor, to_tensor
-    from zoo.inference.pictures import ARRAY, as_float, check_output, read_picture, write_picture
+    from zoo.inference.pictures import check_output, fitting_white, open_picture, write_picture
 
-    image, metadata = read_picture(source)
-    check_output(target, image)
-    if words := doubt(image):
-        say(f"{source}: {words}: if white is another number, scale it first")
-    if target.suffix.lower() == ARRAY:
-        image = as_float(image)
-    clean, form = to_tensor(image, channels_of(image))
-    drawn = noise.draw(rng)
-    noisy = from_tensor(drawn.apply(clean[0], rng)[np.newaxis], form)
-    write_picture(target, [(noisy, metadata)])
-    return drawn
+    names, told = [], set()
+    with open_picture(source, white=white) as picture:
+
+        def noisy() -> Iterator[Page]:
+            for image, metadata in picture.pages:
+                check_output(target, image)
+                if white is None and (words := doubt(image)) and words not in told:
+                    told.add(words)
+                    say(f"{source}: {words}")
+                image, scale = fitting_white(target, image, white)
+                clean, form = to_tensor(image, channels_of(image), scale)
+                drawn = noise.draw(rng)
+                names.append(drawn.name)
+                yield from_tensor(drawn.apply(clean[0], rng)[np.newaxis], form), metadata
+
+        write_picture(target, noisy(), big=picture.big)
+    return names[0] if len(names) == 1 else f"{noise.name}, {len(names)} pages"

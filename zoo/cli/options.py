@@ -50,6 +50,13 @@ def add_ensemble(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_white(parser: argparse.ArgumentParser) -> None:
+    """The option ``--white`` of what reads pictures."""
+    parser.add_argument(
+        "--white", type=number(1e-30, 1e30), metavar="N", help="the number that is white, such as 4095 (by the type)"
+    )
+
+
 def add_data(parser: argparse.ArgumentParser, *names: str, optional: bool = False) -> None:
     """The option ``--data`` of the project's scripts: a folder with some folders in it."""
 

@@ -23,6 +23,7 @@ from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_
 from zoo.finetuning.range_test import range_test
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
+from zoo.inference.images import check_white
 from zoo.noise import Noise
 from zoo.pretrained import Pretrained, describe
 from zoo.training.augment import Augment
@@ -58,6 +59,7 @@ def finetune(
     batch: int = 8,
     patch: int = 64,
     seed: int = 0,
+    white: float | None = None,
     command: str = "",
     say: Callable[[str], None] | None = None,
     progress: bool = True,
@@ -85,6 +87,7 @@ def finetune(
         learning_rate: The peak of the steplength; by default a short range test finds it. A run that is resumed keeps
             its own.
         batch, patch, seed: As for :func:`zoo.fit`.
+        white: The number that is white in the images, as for a call of a Denoiser; the result wants it again there.
         command: What the user typed, for the entry's card.
         say: Told what was found in the images, what of them was left out, and what is being done; by default, it stands
             on standard error where ``progress`` is shown.
@@ -112,10 +115,12 @@ def finetune(
         raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
     if freeze not in FROZEN:
         raise UsageError(f"freeze={freeze!r}; expected one of {', '.join(FROZEN)}")
+    check_white(white)
+    white = None if white is None else float(white)  # JSON knows no numbers of numpy's
     kind, folders = source(clean, pairs, noisy)
     drawn = noise_on(kind, noise, entry)
     sweep(folder.parent)
-    found = look(entry, kind, folders, patch=patch, progress=progress)
+    found = look(entry, kind, folders, patch=patch, white=white, progress=progress)
     say(str(found))
     judged, checks, learned = split(found.items, seed)
     say(f"{len(learned)} to learn from, {len(checks)} to choose the weights by, {len(judged)} to judge them")
@@ -134,7 +139,7 @@ def finetune(
     }
     data, budget = (_arrays(learned), _arrays(checks)), {"steps": steps, "minutes": minutes}
     plan = {"parent": entry.files["model.weights.h5"], "data": found.digest, "freeze": freeze, "seed": seed}
-    plan |= {"noise": drawn.name if drawn else kind, "batch": batch, "patch": patch}
+    plan |= {"noise": drawn.name if drawn else kind, "batch": batch, "patch": patch, "white": white}
     if learning_rate is not None:
         plan["learning_rate"] = learning_rate
     if resume:
@@ -165,7 +170,7 @@ def finetune(
     cases = [case(item, drawn, seed, i) for i, item in enumerate(judged)]
     facts = {"parent_sha256": plan["parent"], "data_sha256": found.digest, "freeze": freeze, "seed": seed}
     facts |= {"steplength": rate, "steps": history.steps, "minutes": round(history.minutes, 2)}
-    facts |= {"noise": plan["noise"]} | ({"command": command} if command else {})
+    facts |= {"noise": plan["noise"]} | ({"white": white} if white else {}) | ({"command": command} if command else {})
     original = load_keras(entry.folder)
     say(f"judging the result on {len(cases)} images")
     verdict = judge(original, result, cases, entry, progress=progress)
@@ -188,11 +193,12 @@ def look(
     folders: tuple[str | os.PathLike[str], ...],
     *,
     patch: int = 64,
+    white: float | None = None,
     progress: bool = False,
 ) -> Survey:
     """Look at somebody's images: see :func:`zoo.finetuning.survey.survey`."""
     smallest = max(2 * patch if kind == "noisy" else patch, WINDOW)
-    return survey(kind, folders, channels=entry.channels, smallest=smallest, progress=progress)
+    return survey(kind, folders, channels=entry.channels, smallest=smallest, white=white, progress=progress)
 
 
 # ---- the images ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from zoo.errors import InputError
 from zoo.folders import by_name, files_below
 from zoo.inference.images import doubt, to_color, to_gray, white_of
 from zoo.inference.noise_level import CLEAN_SIGMA, noise_level, swapped
-from zoo.inference.pictures import ENDINGS, as_float, open_picture
+from zoo.inference.pictures import ENDINGS, as_float, open_picture, page_name
 from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
@@ -97,6 +97,7 @@ def survey(
     *,
     channels: int,
     smallest: int,
+    white: float | None = None,
     progress: bool = False,
 ) -> Survey:
     """Read all images of a folder, or of two for pairs (noisy, clean).
@@ -104,6 +105,7 @@ def survey(
     Args:
         channels: Of the model: colour becomes gray, gray becomes colour.
         smallest: Images need so many pixels in height and width.
+        white: The number that is white in them, if not that of their type: they become floats.
         progress: Show a bar on standard error.
 
     Raises:
@@ -116,7 +118,7 @@ def survey(
     top = Path(folders[0])
     for group in track(files, "looking", console=Console(stderr=True), transient=True, disable=not progress):
         try:
-            pages = [list(_read(path, channels)) for path in group]
+            pages = [list(_read(path, channels, white)) for path in group]
         except InputError as error:
             found.left_out.append((str(group[0].relative_to(top)), str(error)))
             continue
@@ -125,7 +127,7 @@ def survey(
             found.left_out.append((str(group[0].relative_to(top)), why))
             continue
         for number, images in enumerate(zip(*pages, strict=True)):
-            name = str(group[0].relative_to(top)) + (f", page {number + 1}" if len(pages[0]) > 1 else "")
+            name = page_name(str(group[0].relative_to(top)), number, len(pages[0]))
             if reason := _unfit(kind, images, smallest):
                 found.left_out.append((name, reason))
                 continue
@@ -170,14 +172,15 @@ def _pairs(found: Survey, noisy: Path, clean: Path) -> Iterator[tuple[Path, Path
             found.left_out.append((str(name), f"several of this name ({several}): which one is of the pair?"))
 
 
-def _read(path: Path, channels: int) -> Iterator[np.ndarray]:
+def _read(path: Path, channels: int, white: float | None) -> Iterator[np.ndarray]:
     """The pages of a picture, (h, w, channels), in memory."""
-    with open_picture(path) as (pages, _):
-        for array, _ in pages:
+    with open_picture(path, white=white) as picture:
+        for array, _ in picture.pages:
             array = to_gray(array) if channels == 1 else to_color(array)
             array = array[..., np.newaxis] if array.ndim == 2 else array
             array = array[..., :channels]  # without alpha
-            yield np.ascontiguousarray(array if white_of(array.dtype) else array.astype(np.float32))
+            keep = white is None and white_of(array.dtype)
+            yield np.ascontiguousarray(array if keep else as_float(array, white))
 
 
 def _unfit(kind: Kind, images: tuple[np.ndarray, ...], smallest: int) -> str:
@@ -263,7 +266,7 @@ def _take_notes(found: Survey) -> None:
                 "cannot show it; take pairs, or resnet-photo-color as it is"
             )
     if (doubts := [words for item in some if (words := doubt(item.image))]) and 2 * len(doubts) > len(some):
-        found.notes.append(f"{doubts[0]}: if white is another number, scale the images first")
+        found.notes.append(doubts[0])
     if len({item.image.dtype for item in found.items}) > 1:
         found.notes.append("images of different depth: all are kept in the deepest")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from zoo.errors import InputError
 from zoo.inference.images import channels_of, to_color
 from zoo.inference.metadata import as_seen
-from zoo.inference.pictures import fitting, read_picture
+from zoo.inference.pictures import Page, as_float, fitting, open_picture, page_name
 
 GAP, TITLE = 8, 30
 # A picture is shown reduced where it is wider or higher; its details never are.
@@ -36,23 +36,36 @@ class Pair:
     after: Image.Image
 
 
-def read_pair(before: Path, after: Path, *, name: str = "") -> Pair:
-    """Two picture files of one size and orientation; ``name`` is that of the second file by default.
+def read_pairs(before: Path, after: Path, *, name: str = "", white: float | None = None) -> Iterator[Pair]:
+    """The pages of two picture files, of one size and orientation.
+
+    Args:
+        before, after: Files of as many pages.
+        name: That of the second file by default; a page of several is told.
+        white: The number that is white, if not that of their type.
 
     Raises:
-        InputError: A file that cannot be read, or sizes that differ.
+        InputError: A file that cannot be read, or pages or sizes that differ.
     """
-    images = [_upright(path) for path in (before, after)]
-    if images[0].size != images[1].size:
-        one, other = (f"{image.width}×{image.height}" for image in images)
-        raise InputError(
-            f"{str(before)!r} has {one} pixels and {str(after)!r} {other}; expected the same picture before and after"
-        )
-    return Pair(name or after.name, *images)
+    with open_picture(before, white=white) as one, open_picture(after, white=white) as other:
+        if one.count != other.count:
+            raise InputError(
+                f"{one.count} pages in {str(before)!r} and {other.count} in {str(after)!r}; expected as many"
+            )
+        for number, pages in enumerate(zip(one.pages, other.pages, strict=True)):
+            images = [_upright(page, white) for page in pages]
+            if images[0].size != images[1].size:
+                sizes = [f"{image.width}×{image.height}" for image in images]
+                raise InputError(
+                    f"{str(before)!r} has {sizes[0]} pixels and {str(after)!r} {sizes[1]}; expected the same picture "
+                    "before and after"
+                )
+            yield Pair(page_name(name or after.name, number, one.count), *images)
 
 
-def _upright(path: Path) -> Image.Image:
-    array = fitting(Path("x.png"), as_seen(*read_picture(path)))
+def _upright(page: Page, white: float | None) -> Image.Image:
+    array = as_seen(*page)
+    array = fitting(Path("x.png"), array if white is None else as_float(array, white))
     if array.dtype == np.uint16:
         array = (array // 257).astype(np.uint8)
     return Image.fromarray(to_color(array)[..., :3] if channels_of(array) == 1 else array[..., :3])

@@ -13,18 +13,9 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.inference.denoiser import EVERYDAY, Denoiser
-from zoo.inference.images import channels_of, doubt, is_gray_in_color, strips, to_color, to_gray, white_of
+from zoo.inference.images import channels_of, doubt, is_gray_in_color, strips, to_color, to_gray
 from zoo.inference.metadata import Metadata
-from zoo.inference.pictures import (
-    ARRAY,
-    HOLD_FLOATS,
-    LARGE_BYTES,
-    Page,
-    as_float,
-    check_output,
-    open_picture,
-    write_picture,
-)
+from zoo.inference.pictures import LARGE_BYTES, Page, check_output, fitting_white, open_picture, write_picture
 from zoo.inference.reading import MAX_PIXELS
 from zoo.inference.tiling import Progress, TileSize
 
@@ -77,21 +68,14 @@ def denoise_file(
     pixels, entries, notes = 0, [], []
     turn = turn or nullcontext()
     planes = settings.planes
-    with open_picture(source, max_pixels=settings.max_pixels, planes=planes, white=settings.white) as (
-        pages,
-        big,
-    ):
+    with open_picture(source, max_pixels=settings.max_pixels, planes=planes, white=settings.white) as picture:
 
         def cleaned() -> Iterator[Page]:
             nonlocal pixels
-            for image, metadata in pages:
+            for image, metadata in picture.pages:
                 check_output(target, image)
-                words = doubt(image) if settings.white is None else ""
-                doubts = f"{words}: if white is another number, --white says so" if words else ""
-                white = settings.white or white_of(image.dtype) or 1
-                holds = target.suffix.lower()
-                if holds == ARRAY or (image.dtype.kind == "f" and white != 1 and holds not in HOLD_FLOATS):
-                    image, white = as_float(image, white), 1
+                doubts = doubt(image) if settings.white is None else ""
+                image, white = fitting_white(target, image, settings.white)
                 # Of the noise in three equal channels, networks for colour have seen nothing.
                 model = choose(1 if planes or is_gray_in_color(image) else channels_of(image))
                 with _room(image) as result:
@@ -106,7 +90,7 @@ def denoise_file(
                     notes.extend(note for note in (note, doubts, metadata.lost) if note and note not in notes)
                     yield result, metadata
 
-        write_picture(target, cleaned(), quality=settings.quality, big=big)
+        write_picture(target, cleaned(), quality=settings.quality, big=picture.big)
     return Report(pixels, tuple(entries), tuple(notes))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import numbers
 import os
 import queue
@@ -19,7 +18,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ig
 
 from zoo.errors import EntryError, UsageError, ZooError, ZooWarning, one_line
 from zoo.inference.ensemble import check_ensemble, margin, run_ensemble
-from zoo.inference.images import check_batch, check_image, doubt, from_tensor, to_tensor, white_of
+from zoo.inference.images import check_batch, check_image, check_white, doubt, from_tensor, to_tensor, white_of
 from zoo.inference.noise_level import noise_level
 from zoo.inference.tiling import Progress, Tile, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe, shipped
@@ -108,10 +107,10 @@ class Denoiser:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_ensemble(ensemble)
         check_tile(tile)
-        _check_white(white)
+        check_white(white)
         self._check_images(image, white)
         if white is None and (words := doubt(image)):
-            warnings.warn(f"{words}: if white is another number, pass it (white=...)", ZooWarning, stacklevel=2)
+            warnings.warn(words, ZooWarning, stacklevel=2)
         if isinstance(image, np.matrix):  # whose parts are matrices again, of two dimensions
             image = np.asarray(image)
         if sigma == "auto" and image.ndim == 4:  # each has a level of its own
@@ -243,12 +242,6 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
             stacklevel=3,
         )
     return level
-
-
-def _check_white(white: float | None) -> None:
-    number = isinstance(white, numbers.Real) and not isinstance(white, bool)
-    if white is not None and not (number and 0 < white < math.inf):
-        raise UsageError(f"white={white!r}; expected a number above 0, such as 4095, or None for that of the type")
 
 
 def taking_sigma(*channels: int) -> str:

@@ -7,12 +7,13 @@ alpha), H×W×3 (colour) or H×W×4 (colour and alpha); a model takes float32 (1
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.errors import InputError
+from zoo.errors import InputError, UsageError
 
 WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 COLOR_NAMES = {1: "gray", 3: "colour"}
@@ -142,10 +143,19 @@ def doubt(array: np.ndarray) -> str:
     # Rounded up, so that the pages of one file have one thing said of them.
     if 0 < high < FAINT * white:
         reached = 2 ** max(8, int(high).bit_length()) - 1 if white > 1 else float(f"1e{math.ceil(math.log10(high))}")
-        return f"hardly anything above {reached:g}, where white is {white}"
-    if high > BRIGHT * white:
-        return f"values above {10 ** math.floor(math.log10(high)):g}, where white is {white}"
-    return ""
+        found = f"hardly anything above {reached:g}"
+    elif high > BRIGHT * white:
+        found = f"values above {10 ** math.floor(math.log10(high)):g}"
+    else:
+        return ""
+    return f"{found}, where white is {white}: if white is another number, say which (--white, or white= in Python)"
+
+
+def check_white(white: float | None) -> None:
+    """Refuse what cannot be the number that is white. Raises UsageError."""
+    number = isinstance(white, numbers.Real) and not isinstance(white, bool)
+    if white is not None and not (number and 0 < white < math.inf):
+        raise UsageError(f"white={white!r}; expected a number above 0, such as 4095, or None for that of the type")
 
 
 def white_of(dtype: np.dtype) -> int | None:

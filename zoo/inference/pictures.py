@@ -9,6 +9,7 @@ from __future__ import annotations
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,34 +33,44 @@ FEW_ROWS = 8
 Page = tuple[np.ndarray, Metadata]
 
 
+@dataclass(frozen=True)
+class Picture:
+    """An open picture: its pages, to be gone through once, how many they are, and whether they need a BigTIFF."""
+
+    pages: Iterator[Page]
+    count: int
+    big: bool
+
+
 @contextmanager
 def open_picture(
     path: Path, *, max_pixels: int = MAX_PIXELS, planes: bool = False, white: float | None = None
-) -> Iterator[tuple[Iterator[Page], bool]]:
-    """The pages of an image file or of a .npy file, as :func:`zoo.inference.reading.open_pages`; ``white`` is the
-    number that is white in them, if not that of their type.
-
-    Returns:
-        An iterator of the pages, and whether they need a BigTIFF.
+) -> Iterator[Picture]:
+    """An image file or a .npy file, as :func:`zoo.inference.reading.open_pages`; ``white`` is the number that is white
+    in it, if not that of its type.
 
     Raises:
         InputError: Nothing that a model could take; the message names the file.
     """
     if path.suffix.lower() == ARRAY:
         array = _read_array(path, max_pixels)
-        yield (_checked(path, page, planes, white) for page in [(array, Metadata(""))]), False
+        yield Picture((_checked(path, page, planes, white) for page in [(array, Metadata(""))]), 1, False)
         return
     with open_pages(path, max_pixels=max_pixels, planes=planes) as pages:
-        yield (_checked(path, page, planes, white) for page in pages), pages.big
+        yield Picture((_checked(path, page, planes, white) for page in pages), len(pages), pages.big)
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> Page:
     """The only page of a picture, and its metadata. Raises InputError: as :func:`open_picture`, or several pages."""
-    with open_picture(path, max_pixels=max_pixels) as (pages, _):
-        page = next(pages)
-        if next(pages, None) is not None:
+    with open_picture(path, max_pixels=max_pixels) as picture:
+        if picture.count > 1:
             raise InputError(f"{str(path)!r} holds several pages; expected one picture: save each in a file of its own")
-        return page
+        return next(picture.pages)
+
+
+def page_name(name: str, number: int, count: int) -> str:
+    """What a page of a picture of ``count`` pages is called; the first is number 0."""
+    return f"{name}, page {number + 1}" if count > 1 else name
 
 
 def _checked(path: Path, page: Page, planes: bool, white: float | None) -> Page:
@@ -147,6 +158,16 @@ def as_float(array: np.ndarray, white: float | None = None) -> np.ndarray:
     """
     white = white or white_of(array.dtype) or 1
     return array.astype(np.float32, copy=False) if white == 1 else np.divide(array, np.float32(white), dtype=np.float32)
+
+
+def fitting_white(path: Path, array: np.ndarray, white: float | None) -> tuple[np.ndarray, float]:
+    """An image that is to be written to ``path`` once it is changed, and the number that is white in it: ``white``, by
+    default that of its type, or 1 where the format takes no numbers on another scale.
+    """
+    white, holds = white or white_of(array.dtype) or 1, path.suffix.lower()
+    if holds == ARRAY or (array.dtype.kind == "f" and white != 1 and holds not in HOLD_FLOATS):
+        return as_float(array, white), 1
+    return array, white
 
 
 def fitting(path: Path, array: np.ndarray) -> np.ndarray:
