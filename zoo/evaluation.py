@@ -69,11 +69,18 @@ def evaluate(
     *,
     ensemble: int = 1,
     white: float | None = None,
+    failed: Callable[[InputError], None] | None = None,
     progress: bool = False,
 ) -> Score:
     """Measure a denoiser over clean images: the means of :func:`evaluate_each`, which see for arguments and errors."""
-    each = evaluate_each(name_or_model, images, noise, seed, ensemble=ensemble, white=white, progress=progress)
-    scores = [score for _, score in each]
+    errors: list[InputError] = []
+    how: dict[str, Any] = {"ensemble": ensemble, "white": white, "failed": failed and errors.append}
+    scores = [score for _, score in evaluate_each(name_or_model, images, noise, seed, progress=progress, **how)]
+    if not scores:
+        raise errors[0]
+    if failed is not None:
+        for error in errors:
+            failed(error)
     means = {"psnr": mean_psnr, "noisy_psnr": mean_psnr, "ssim": np.mean, "noisy_ssim": np.mean}
     found = {name: float(mean([getattr(score, name) for score in scores])) for name, mean in means.items()}
     return Score(count=len(scores), **found)
@@ -87,6 +94,7 @@ def evaluate_each(
     *,
     ensemble: int = 1,
     white: float | None = None,
+    failed: Callable[[InputError], None] | None = None,
     progress: bool = False,
 ) -> Iterator[tuple[str, Score]]:
     """Measure a denoiser on one clean image after another.
@@ -105,6 +113,8 @@ def evaluate_each(
         seed: Of the noise.
         ensemble: Of how many orientations of an image the results are averaged, as for a call of a Denoiser.
         white: The number that is white in the images, as for a call of a Denoiser.
+        failed: Told of an image that cannot be used, which is left out then (by :func:`evaluate` at the end, and if
+            there are others); without it, the first one ends all.
         progress: Show a bar on standard error.
 
     Yields:
@@ -130,7 +140,7 @@ def evaluate_each(
     steps = track(sources, doing, console=Console(stderr=True), transient=True, disable=not progress)
     for i, source in enumerate(steps):
         rng = np.random.default_rng([seed, i])
-        for name, noisy, clean in _examples(*source, model.channels, white):
+        for name, noisy, clean in _usable(_examples(*source, model.channels, white), failed):
             if noise is None:
                 level = min(noise_level(noisy), 255.0) if model.takes_sigma else 0.0
             else:
@@ -259,6 +269,18 @@ def _examples(
                 f"{other[0]}: noisy of {_size(one[1])} pixels, clean of {_size(other[1])}; expected equal ones"
             )
         yield other[0], one[1], other[1]
+
+
+def _usable(
+    examples: Iterator[tuple[str, Any, np.ndarray]], failed: Callable[[InputError], None] | None
+) -> Iterator[tuple[str, Any, np.ndarray]]:
+    """What comes before an image that cannot be used, of which ``failed`` is told."""
+    try:
+        yield from examples
+    except InputError as error:
+        if failed is None:
+            raise
+        failed(error)
 
 
 def _images(

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from zoo.errors import InputError
 from zoo.evaluation import evaluate, psnr
 from zoo.noise import noise_from_name
 
@@ -85,6 +86,16 @@ def test_stacks_as_pairs_have_as_many_pages(zoo, blur, gray, tmp_path):
     for noisy, clean, fewer in (("fewer", "clean", "noisy"), ("clean", "fewer", "clean")):
         refused = zoo("evaluate", model, tmp_path / clean, "--noisy", tmp_path / noisy)
         assert refused.status == 1 and f"a.tif: the {fewer} file has fewer pages" in refused.err
+
+
+def test_one_broken_picture_does_not_hide_the_others(zoo, blur, images):
+    model = blur(1)
+    (images / "00.png").write_bytes(b"no picture")
+    result = zoo("evaluate", model, images, "--noise", "gaussian:25", "--noise", "gaussian:50", "--json")
+    assert (result.status, [row["count"] for row in json.loads(result.out)]) == (1, [2, 2])
+    assert result.err.count("zoo: error: ") == result.err.count("00.png") == 1
+    with pytest.raises(InputError, match=r"00\.png"):
+        evaluate(model, images, "gaussian:25")
 
 
 def test_without_noise_the_baseline_is_infinite(zoo, blur, images):

@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 from zoo.cli.options import add_ensemble, add_white, whole_number
+from zoo.cli.say import say
+from zoo.errors import ZooError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -17,7 +19,8 @@ def add_parser(subparsers: Any) -> None:
         help="measure a denoiser on clean images and named noise, or on pairs",
         description="Measure PSNR and SSIM over a folder of clean images, with the noisy baseline beside it: on noise "
         "that is drawn (not clipped; the same seed gives the same figures), or on noisy images of the same names. They "
-        "are taken whole. On pairs, a model that takes the noise level is told an estimate.",
+        "are taken whole; one that cannot be read is reported, and the others are measured. On pairs, a model that "
+        "takes the noise level is told an estimate.",
     )
     parser.add_argument("model", metavar="MODEL", help="name of an entry, its folder, or a .keras or .onnx file")
     parser.add_argument("images", metavar="IMAGES", help="folder of clean images")
@@ -46,11 +49,17 @@ def run(args: argparse.Namespace) -> int:
     if args.model.endswith(".keras"):
         import_keras("a .keras file", "train")
 
-    rows = []
+    rows, told = [], set()
+
+    def tell(error: ZooError) -> None:
+        if (words := " ".join(str(error).split())) not in told:  # of each noise the same
+            told.add(words)
+            say(f"zoo: error: {words}")
+
     for noise in noises:
         images = args.images if noise else (args.noisy, args.images)
         how = {"seed": args.seed, "ensemble": args.ensemble, "white": args.white, "progress": sys.stderr.isatty()}
-        score = evaluate(args.model, images, noise, **how)
+        score = evaluate(args.model, images, noise, failed=tell, **how)
         rows.append({"set": args.images, "noise": noise.name if noise else args.noisy, **score.row()})
     print(json.dumps(rows, indent=1, ensure_ascii=False) if args.json else score_table(rows))
-    return 0
+    return 1 if told else 0
