@@ -12,14 +12,15 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.parity import TOLERANCE, Parity, check_parity
 from zoo.atomic import check_parent, file_beside, folder_beside, sweep
-from zoo.errors import UsageError
+from zoo.errors import InputError, UsageError, ZooError, one_line
 from zoo.pretrained import ENTRY_FILE, sha256
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def check_file(path: str | os.PathLike[str], ending: str) -> None:
     """Refuse a place for a file before time is spent on it.
 
     Raises:
-        UsageError: Another ending, by which nothing would open it, or a folder that holds an entry, whose files are its
-            own. InputError: No such folder, or no permission.
+        UsageError: Another ending, by which nothing would open it, a folder that holds an entry, whose files are its
+            own, or a page or report of that name which no export wrote, or which was edited since. InputError: No such
+            folder, or no permission.
     """
     path = Path(path)
     if path.is_dir():
@@ -48,17 +50,31 @@ def check_file(path: str | os.PathLike[str], ending: str) -> None:
     if (path.parent / ENTRY_FILE).exists():
         raise UsageError(f"output {str(path)!r} is in the folder of an entry; expected another place")
     check_parent(path)
+    page, report = _beside(path)
+    ours = _ours(report)
+    if page.exists() and ours.get(Path(page.name)) != _digest(page):
+        raise UsageError(f"output {str(path)!r} comes with {page.name}, where something else is; choose another name")
+    if report.exists() and Path(page.name) not in ours:
+        raise UsageError(f"output {str(path)!r} comes with {report.name}, where something else is; choose another name")
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """The page and the report of a file."""
+    return path.with_name(path.name + ".md"), path.with_name(path.name + ".json")
+
+
+def _ours(report: Path) -> dict[Path, str | None]:
+    """What an export has written, with its digests; nothing where there is no report."""
+    try:
+        return {Path(name): digest for name, digest in json.loads(report.read_text("utf-8"))["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def foreign(folder: Path) -> list[str]:
     """What no export has put into a folder, such as versions of the model that were trained by others, and what was
     edited since, such as a server's configuration."""
-    try:
-        ours = {
-            Path(name): digest for name, digest in json.loads((folder / REPORT).read_text("utf-8"))["files"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no report
-        ours = {}
+    ours = _ours(folder / REPORT)
     there = {file.relative_to(folder): file for file in folder.rglob("*")}
     added = [name.as_posix() for name in there if name not in ours and not NOBODYS & set(name.parts)]
     edited = [f"{n.as_posix()} (edited)" for n in there if ours.get(n) and _digest(there[n]) != ours[n]]
@@ -101,9 +117,10 @@ def deliver_file(
     sweep(path.parent)
     # The file's own place is the first to be entered and so the last to be filled.
     with (
+        _full_disk_told(path),
         file_beside(path) as place,
-        file_beside(path.with_name(path.name + ".md")) as page,
-        file_beside(path.with_name(path.name + ".json")) as report,
+        file_beside(_beside(path)[0]) as page,
+        file_beside(_beside(path)[1]) as report,
         tempfile.TemporaryDirectory() as scratch,
     ):
         artifact = Path(scratch) / f"model{ending}"
@@ -112,7 +129,8 @@ def deliver_file(
         if finish is not None:
             finish(artifact, parity)
         page.write_text(guide, encoding="utf-8", errors="replace")  # a name that is no text
-        report.write_text(_report(parity, facts), encoding="utf-8")
+        files = {_beside(path)[0].name: _digest(page)}
+        report.write_text(_report(parity, {**(facts or {}), "files": files}), encoding="utf-8", errors="replace")
         shutil.copyfile(artifact, place)
     return parity
 
@@ -129,7 +147,7 @@ def deliver_folder(
     """Make a folder, as :func:`deliver_file` makes a file; an empty folder is replaced, and an earlier export
     to which nothing was added and in which nothing was edited."""
     sweep(Path(os.path.realpath(path)).parent)
-    with folder_beside(path, foreign=foreign) as folder:
+    with _full_disk_told(Path(path)), folder_beside(path, foreign=foreign) as folder:
         write(folder)
         parity = check_parity(model, folder, tolerance=tolerance)
         (folder / GUIDE).write_text(guide, encoding="utf-8", errors="replace")
@@ -137,6 +155,25 @@ def deliver_folder(
         files = {file.relative_to(folder).as_posix(): _digest(file) for file in sorted(folder.rglob("*"))}
         (folder / REPORT).write_text(_report(parity, {**(facts or {}), "files": files}), encoding="utf-8")
     return parity
+
+
+FULL = 2**20  # bytes that are free on a full disk, at most
+
+
+@contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    """Each library says in its own words, if in any, that a disk is full."""
+    try:
+        yield
+    except ZooError:
+        raise
+    except Exception as error:
+        places = (path.parent, Path(tempfile.gettempdir()))
+        if full := [str(place) for place in places if place.is_dir() and shutil.disk_usage(place).free < FULL]:
+            raise InputError(f"output {str(path)!r} cannot be written: the disk of {full[0]!r} is full") from error
+        if isinstance(error, OSError):
+            raise InputError(f"output {str(path)!r} cannot be written ({one_line(error)})") from error
+        raise
 
 
 def _report(parity: Parity, facts: Mapping[str, Any] | None) -> str:

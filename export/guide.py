@@ -126,12 +126,13 @@ def cpp_onnx(facts: Facts, file: str) -> str:
         inputs, names = "feeds.data(), 2", '{"image", "sigma"}'
     includes = "#include <array>\n" if facts.takes_sigma else ""
     return (
-        f"{includes}#include <fstream>\n#include <iterator>\n#include <string>\n#include <vector>\n"
+        f"{includes}#include <cstdlib>\n#include <fstream>\n#include <vector>\n"
         "#include <onnxruntime_cxx_api.h>\n"
         f"// IN OUT HEIGHT WIDTH; IN and OUT hold {facts.io} values, {facts.layout.upper()}, and nothing else.\n"
         "int main(int argc, char** argv) {\n"
         "  if (argc != 5) return 2;\n"
-        "  int64_t height = std::stoll(argv[3]), width = std::stoll(argv[4]);\n"
+        "  int64_t height = std::atoll(argv[3]), width = std::atoll(argv[4]);\n"
+        "  if (height < 1 || width < 1) return 2;\n"
         f"  std::vector<{kind}> pixels(height * width * {facts.channels});\n"
         f"  size_t bytes = pixels.size() * sizeof({kind});\n"
         "  std::ifstream in_file(argv[1], std::ios::binary);\n"
@@ -146,7 +147,8 @@ def cpp_onnx(facts: Facts, file: str) -> str:
         f'  const char *in[] = {names}, *out[] = {{"denoised"}};\n'
         f"  auto result = session.Run(Ort::RunOptions{{}}, in, {inputs}, out, 1);\n"
         f"  auto denoised = reinterpret_cast<const char*>(result[0].GetTensorData<{kind}>());\n"
-        "  return std::ofstream(argv[2], std::ios::binary).write(denoised, bytes) ? 0 : 1;\n"
+        "  std::ofstream out_file(argv[2], std::ios::binary);\n"
+        "  return out_file.write(denoised, bytes) && out_file.flush() ? 0 : 1;\n"
         "}\n"
     )
 

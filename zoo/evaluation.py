@@ -303,7 +303,7 @@ def _image(name: str, array: np.ndarray, channels: int, white: float | None, noi
             array = to_gray(array)
         check_image(array, channels, white)
         _check_window(array)
-        if white is None and (words := doubt(array)):
+        if words := doubt(array, white):
             warnings.warn(words, ZooWarning, stacklevel=2)
         image = to_tensor(array, channels, white)[0][0]
         # But for rounding; every output is cut there.

@@ -104,6 +104,8 @@ def test_every_page_of_a_stack_is_shown_by_its_own_white(zoo, gray, tmp_path):
     result = zoo("compare", tmp_path / "in.tif", tmp_path / "out.tif", "-o", tmp_path / "page.html", "--white", "4080")
     assert (result.status, result.err) == (0, f"3 before and after -> {tmp_path / 'page.html'}\n")
     assert (tmp_path / "page.html").read_text(encoding="utf-8").count("<figure") == 3
+    told = zoo("compare", tmp_path / "in.tif", tmp_path / "out.tif", "-o", tmp_path / "page.html")
+    assert told.status == 0 and "zoo: warning: hardly anything above 4095, where white is 65535" in told.err
     refused = zoo("compare", tmp_path / "in.tif", tmp_path / "out.tif", "-o", tmp_path / "sheet.png")
     assert refused.status == 2 and "several pages" in refused.err and ".html" in refused.err
     tifffile.imwrite(tmp_path / "fewer.tif", stack[:2], photometric="minisblack")

@@ -169,8 +169,33 @@ def test_white_is_what_it_is_said_to_be(dtype, name, zoo, blur, gray, tmp_path):
     result = zoo("denoise", tmp_path / "in.npy", "-o", tmp_path / name, "--model", blur(1), "--white", "4080")
     assert result.status == 0 and "where white is" not in result.err
     found = np.load(tmp_path / name) if name.endswith("npy") else opened(tmp_path / name)
-    scale = 1 / 255 if name.endswith("npy") else 1 if (name, dtype) == ("out.png", "float32") else 16
+    scale = 1 if (name, dtype) == ("out.png", "float32") else 16
     np.testing.assert_allclose(found, blurred(gray) * scale, atol=0.51 * scale + 0.51 * (found.dtype.kind == "u"))
+
+
+def test_alpha_stays_where_floats_become_8_bits(zoo, blur, gray, tmp_path):
+    """Whatever is white: alpha is on the scale of its type."""
+    alpha = np.linspace(0, 1, gray.size, dtype=np.float32).reshape(gray.shape)
+    array = np.dstack([gray.astype(np.float32) * 16] * 3 + [alpha])
+    tifffile.imwrite(tmp_path / "in.tif", array, photometric="rgb", extrasamples=["unassalpha"])
+    zoo("denoise", tmp_path / "in.tif", "-o", tmp_path / "out.png", "--model", blur(1), "--white", "4080")
+    found = opened(tmp_path / "out.png")
+    np.testing.assert_allclose(found[..., 0], blurred(gray), atol=0.51)
+    np.testing.assert_allclose(found[..., 3], alpha * 255, atol=0.51)
+
+
+def test_a_file_that_says_itself_what_white_is_takes_no_other(zoo, blur, gray, tmp_path):
+    """Pillow scales its numbers by that."""
+    content = b"P5\n# of 12 bits\n120 100\n4080\n" + (gray.astype(np.uint16) * 16).astype(">u2").tobytes()
+    (tmp_path / "in.pgm").write_bytes(content)
+    model = blur(1)
+    assert zoo("denoise", tmp_path / "in.pgm", "-o", tmp_path / "out.png", "--model", model).status == 0
+    np.testing.assert_allclose(opened(tmp_path / "out.png"), blurred(gray) * 257, atol=2)
+    refused = zoo("denoise", tmp_path / "in.pgm", "-o", tmp_path / "no.png", "--model", model, "--white", "4080")
+    assert refused.status == 1 and "says itself that 4080 is white; expected no --white" in refused.err
+    Image.fromarray(gray).save(tmp_path / "eight.pgm")
+    fine = zoo("denoise", tmp_path / "eight.pgm", "-o", tmp_path / "out.png", "--model", model, "--white", "200")
+    assert fine.status == 0
 
 
 def test_pages_of_one_scale_have_one_thing_said_of_them(zoo, blur, gray, tmp_path):

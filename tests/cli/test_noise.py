@@ -71,7 +71,12 @@ def test_every_page_gets_noise_of_its_own_on_the_scale_of_its_white(zoo, gray, t
     rng, noise = np.random.default_rng(3), noise_from_name("gaussian:25")
     for found, page in zip(tifffile.imread(tmp_path / "out.tif"), stack, strict=True):
         wanted = noise.sample(page[..., np.newaxis].astype(np.float32) / (255 * 8), rng)[..., 0] * 255 * 8
-        np.testing.assert_allclose(found, np.clip(wanted, 0, 65535), atol=0.51)  # beyond white there is room
+        np.testing.assert_allclose(found, np.clip(wanted, 0, 255 * 8), atol=0.51)
+    assert zoo("noise", tmp_path / "in.tif", "-o", tmp_path / "none.npy", *how).status == 1  # two pages
+    tifffile.imwrite(tmp_path / "one.tif", stack[0], photometric="minisblack")
+    assert zoo("noise", tmp_path / "one.tif", "-o", tmp_path / "one.npy", *how).status == 0
+    wanted = noise.sample(stack[0][..., np.newaxis] / np.float32(255 * 8), np.random.default_rng(3))[..., 0] * 255 * 8
+    np.testing.assert_allclose(np.load(tmp_path / "one.npy"), wanted, atol=0.01)  # on the scale that it was said to be
     told = zoo("noise", tmp_path / "in.tif", "-o", tmp_path / "again.tif", "--noise", "gaussian:25")
     assert told.status == 0 and told.err.count("where white is 65535: if white is another number, say which") == 1
     refused = zoo("noise", tmp_path / "in.tif", "-o", tmp_path / "out.png", *how)

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from keras import layers
 
 import export
 import zoo
-from export import to_onnx
+from export import deliver, to_onnx
 from export.onnx_graph import Graph
 from export.onnx_nodes import NODES
 from zoo.architectures import geometry
@@ -305,6 +306,47 @@ def test_what_a_killed_export_left_is_swept(tiny: keras.Model, tmp_path: Path) -
     assert len(list(tmp_path.iterdir())) == 1
     export.to_onnx(tiny, tmp_path / "m.onnx")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.onnx", "m.onnx.json", "m.onnx.md"]
+
+
+def test_what_no_export_wrote_beside_a_file_is_not_lost(tiny: keras.Model, tmp_path: Path) -> None:
+    page, report = tmp_path / "m.onnx.md", tmp_path / "m.onnx.json"
+    for file in (page, report):
+        file.write_text("mine", encoding="utf-8")
+        with pytest.raises(UsageError, match=f"comes with {file.name}, where something else is; choose another name"):
+            export.to_onnx(tiny, tmp_path / "m.onnx")
+        assert [left.name for left in tmp_path.iterdir()] == [file.name] and file.read_text(encoding="utf-8") == "mine"
+        file.unlink()
+    for _ in range(2):  # its own are replaced, and made anew
+        export.to_onnx(tiny, tmp_path / "m.onnx")
+        page.unlink()
+        export.to_onnx(tiny, tmp_path / "m.onnx")
+    page.write_text(page.read_text(encoding="utf-8") + "And my own notes.\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="comes with m.onnx.md"):
+        export.to_onnx(tiny, tmp_path / "m.onnx")
+    report.unlink()
+    with pytest.raises(UsageError, match="comes with m.onnx.md"):
+        export.to_onnx(tiny, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("into", [deliver.deliver_file, deliver.deliver_folder])
+def test_a_full_disk_is_told_whatever_a_library_says(
+    into: Any, tiny: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path) -> None:
+        raise error
+
+    options = {"ending": ".onnx"} if into is deliver.deliver_file else {}
+    error: Exception = RuntimeError("basic_ios::clear: iostream error")
+    with pytest.raises(RuntimeError, match="basic_ios"):  # of another cause
+        into(tiny, tmp_path / "m.onnx", write, guide="", **options)
+    monkeypatch.setattr(deliver.shutil, "disk_usage", lambda _: SimpleNamespace(free=300_000))
+    with pytest.raises(InputError, match="cannot be written: the disk of .* is full"):
+        into(tiny, tmp_path / "m.onnx", write, guide="", **options)
+    monkeypatch.undo()
+    error = OSError(5, "Input/output error")
+    with pytest.raises(InputError, match="m.onnx' cannot be written .*Input/output error"):
+        into(tiny, tmp_path / "m.onnx", write, guide="", **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_mismatch_leaves_what_was_there(tiny: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from skimage import data
 
 from zoo.errors import InputError
 from zoo.inference import images
-from zoo.inference.images import check_image, from_tensor, to_color, to_gray, to_tensor
+from zoo.inference.images import check_image, doubt, from_tensor, to_color, to_gray, to_tensor
 
 SHAPES = {(5, 7): 1, (5, 7, 1): 1, (5, 7, 2): 1, (5, 7, 3): 3, (5, 7, 4): 3, (1, 1): 1, (1, 1, 4): 3}
 WHITE = {"uint8": 255, "uint16": 65535}
@@ -105,7 +105,7 @@ def test_any_layout_in_memory() -> None:
         (np.zeros((4, 4, 4), np.uint8), 1, "colour image"),
         (np.zeros((4, 4), np.uint8), 3, "gray image .* takes 3 channels;"),
         (np.zeros((4, 4, 2), np.uint8), 3, "gray image"),
-        (data.camera().astype(np.float32), 1, r"around \[0, 1\]: divide by its white"),
+        (data.camera().astype(np.float32), 1, r"around \[0, 1\]: if white is another number, say which"),
         (np.full((9, 9), -500.0), 1, r"mean of -500; .*: subtract its black"),
     ],
 )
@@ -113,6 +113,30 @@ def test_wrong_arrays(image: Any, channels: int, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         check_image(image, channels)
     assert "\n" not in str(caught.value)
+
+
+def test_a_white_that_the_type_cannot_hold_is_refused() -> None:
+    with pytest.raises(InputError, match="white=4095 for an image of uint8, whose largest number is 255"):
+        check_image(np.zeros((4, 4), np.uint8), 1, 4095)
+    check_image(np.zeros((4, 4), np.uint16), 1, 4095)
+
+
+@pytest.mark.parametrize(
+    ("image", "white", "words"),
+    [
+        (np.full((9, 9, 2), (900, 65535), np.uint16), None, "hardly anything above 1023, where white is 65535"),
+        (np.full((9, 9, 4), (900, 900, 900, 65535), np.uint16), None, "hardly anything above 1023"),
+        (np.stack([np.zeros((9, 9, 1)), np.full((9, 9, 1), 900)]).astype(np.uint16), None, "hardly anything above"),
+        (np.full((9, 9), 0.9), 4095, "hardly anything above 1, where white is 4095"),
+        (np.full((9, 9), 60000, np.uint16), 4095, "values above 10000, where white is 4095"),
+        (np.full((9, 9), 90, np.uint16), 4095, ""),
+        (np.full((9, 9), 3, np.uint8), 200, ""),
+    ],
+)
+def test_scales_that_are_doubted(image: np.ndarray, white: float | None, words: str) -> None:
+    """Neither alpha nor a dark first picture hides them; who has said what white is, is doubted less."""
+    found = doubt(image, white)
+    assert found.startswith(words) and bool(found) == bool(words)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

@@ -394,6 +394,32 @@ def test_white_is_white_in_between_8_and_16_bits(tmp_path: Path, bits: int, phot
         np.testing.assert_array_equal(after.asarray(), array)
 
 
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_a_file_s_own_numbers_stay_where_their_white_is_said(tmp_path: Path, bits: int, photometric: str) -> None:
+    """Twelve bits by themselves or in 16, and where white is zero, black is what white is said to be."""
+    if bits == 12:
+        pytest.importorskip("imagecodecs")
+    image = np.array([[0, 1, 2047], [4094, 4095, 5]], np.uint16)
+    stored = 4095 - image if photometric == "miniswhite" else image
+    tifffile.imwrite(tmp_path / "in.tif", stored, bitspersample=bits, photometric=photometric, metadata=None)
+    with open_pages(tmp_path / "in.tif", white=4095) as pages:
+        ((array, _),) = pages
+    np.testing.assert_array_equal(array, image)
+    with open_pages(tmp_path / "in.tif", white=4000) as pages:  # what is brighter than white stays, but below black
+        ((array, _),) = pages
+    wanted = np.maximum(4000 - stored.astype(int), 0) if photometric == "miniswhite" else image
+    np.testing.assert_array_equal(array, wanted)
+
+
+def test_a_large_file_that_begins_with_its_large_bytes(tmp_path: Path) -> None:
+    image = random_image((20, 30), "uint16")
+    tifffile.imwrite(tmp_path / "in.tif", image, byteorder=">", bigtiff=True, metadata=None)
+    (array,) = copy(tmp_path / "in.tif", tmp_path / "out.tif")
+    np.testing.assert_array_equal(array, image)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), image)
+
+
 def test_twelve_bits_without_imagecodecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("imagecodecs")
     image = np.array([[0, 1, 2047], [4094, 4095, 5]], np.uint16)

@@ -88,17 +88,19 @@ def _add(noise: Noise, source: Path, target: Path, white: float | None, rng: np.
     names, told = [], set()
     with open_picture(source, white=white) as picture:
 
-        def noisy() -> Iterator[Page]:
+        def changed() -> Iterator[Page]:
             for image, metadata in picture.pages:
                 check_output(target, image)
-                if white is None and (words := doubt(image)) and words not in told:
+                if (words := doubt(image, white)) and words not in told:
                     told.add(words)
                     say(f"{source}: {words}")
                 image, scale = fitting_white(target, image, white)
                 clean, form = to_tensor(image, channels_of(image), scale)
                 drawn = noise.draw(rng)
                 names.append(drawn.name)
-                yield from_tensor(drawn.apply(clean[0], rng)[np.newaxis], form), metadata
+                noisy = drawn.apply(clean[0], rng)[np.newaxis]
+                # Whole numbers end at white, wherever in their type that is.
+                yield from_tensor(noisy if image.dtype.kind == "f" else np.clip(noisy, 0, 1), form), metadata
 
-        write_picture(target, noisy(), big=picture.big)
+        write_picture(target, changed(), big=picture.big)
     return names[0] if len(names) == 1 else f"{noise.name}, {len(names)} pages"

@@ -147,7 +147,7 @@ def survey(
     if len(found.items) < FEWEST:
         why = "".join(f"; {name}: {reason}" for name, reason in found.left_out[:3])
         raise InputError(f"{len(found.items)} usable of {len(files)} in {folders[0]}{why}; expected at least {FEWEST}")
-    _take_notes(found)
+    _take_notes(found, white)
     return found
 
 
@@ -236,7 +236,7 @@ def _blocks(plane: np.ndarray) -> np.ndarray:
     return plane[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(1, 3))
 
 
-def _take_notes(found: Survey) -> None:
+def _take_notes(found: Survey, white: float | None) -> None:
     if len(found.items) < FEW or found.megapixels < FEW_MEGAPIXELS:
         found.notes.append(
             f"that is little to learn from: expected about {FEW} images and {FEW_MEGAPIXELS:g} megapixels or more"
@@ -265,7 +265,9 @@ def _take_notes(found: Survey) -> None:
                 "and JPEG leave it: from noisy images alone a network learns to keep such noise, and the verdict "
                 "cannot show it; take pairs, or resnet-photo-color as it is"
             )
-    if (doubts := [words for item in some if (words := doubt(item.image))]) and 2 * len(doubts) > len(some):
+    scale = np.float32(white or 1)
+    doubts = [words for item in some if (words := doubt(item.image * scale if white else item.image, white))]
+    if 2 * len(doubts) > len(some):
         found.notes.append(doubts[0])
     if len({item.image.dtype for item in found.items}) > 1:
         found.notes.append("images of different depth: all are kept in the deepest")

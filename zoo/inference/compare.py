@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from string import Template
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from zoo.errors import InputError
-from zoo.inference.images import channels_of, to_color
+from zoo.errors import InputError, ZooWarning
+from zoo.inference.images import channels_of, doubt, to_color
 from zoo.inference.metadata import as_seen
 from zoo.inference.pictures import Page, as_float, fitting, open_picture, page_name
 
@@ -64,6 +65,8 @@ def read_pairs(before: Path, after: Path, *, name: str = "", white: float | None
 
 
 def _upright(page: Page, white: float | None) -> Image.Image:
+    if words := doubt(page[0], white):
+        warnings.warn(words, ZooWarning, stacklevel=2)
     array = as_seen(*page)
     array = fitting(Path("x.png"), array if white is None else as_float(array, white))
     if array.dtype == np.uint16:

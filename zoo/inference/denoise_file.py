@@ -74,7 +74,7 @@ def denoise_file(
             nonlocal pixels
             for image, metadata in picture.pages:
                 check_output(target, image)
-                doubts = doubt(image) if settings.white is None else ""
+                doubts = doubt(image, settings.white)
                 image, white = fitting_white(target, image, settings.white)
                 # Of the noise in three equal channels, networks for colour have seen nothing.
                 model = choose(1 if planes or is_gray_in_color(image) else channels_of(image))

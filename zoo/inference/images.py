@@ -23,8 +23,10 @@ HIGHEST_MEAN = 16
 # Beyond, float32 overflows within a model, and what comes out is no number.
 LARGEST = 1e30
 # An image is doubted where all but one in a thousand of its values, of some that are looked at, stay below a sixteenth
-# of white (numbers of 12 bits in 16), or where more reach four times white. A hot pixel says nothing.
-NEARLY_ALL, LOOKED_AT, FAINT, BRIGHT = 0.999, 2**16, 1 / 16, 4
+# of white (numbers of 12 bits in 16), or where more reach four times white. A hot pixel says nothing. Where somebody
+# has said what white is, far less is needed to doubt it: floats in [0, 1], say, with a white of 255 or more.
+NEARLY_ALL, LOOKED_AT, FRAMES, FAINT, FAINT_EVEN_SO, BRIGHT = 0.999, 2**16, 16, 1 / 16, 1 / 200, 4
+SAY_WHICH = "if white is another number, say which (--white, or white= in Python)"
 STRIP_PIXELS = 4_000_000
 SHAPES = (
     "expected (H, W), or (H, W, C) with 1, 2 (gray, alpha), 3 or 4 (RGB, alpha) channels last, or a batch (N, H, W, C)"
@@ -96,6 +98,8 @@ def check_image(array: np.ndarray, channels: int, white: float | None = None) ->
             f"{COLOR_NAMES[found]} image of shape {array.shape} for a model that takes {channels} channel"
             f"{'s' if channels > 1 else ''}; take an entry for {COLOR_NAMES[found]} (zoo list), or convert the image"
         )
+    if (largest := white_of(array.dtype)) is not None and (white or 0) > largest:
+        raise InputError(f"white={white:g} for an image of {array.dtype}, whose largest number is {largest}")
     if array.dtype.kind == "f":
         _check_floats(array, channels, white or 1)
 
@@ -110,7 +114,7 @@ def _check_floats(array: np.ndarray, channels: int, white: float) -> None:
         total += float(colors.sum(dtype=np.float64))
     mean = total / (array.shape[0] * array.shape[1] * channels)
     if abs(mean) > HIGHEST_MEAN * white:
-        how = "divide by its white" if mean > 0 else "subtract its black, divide by its white"
+        how = SAY_WHICH if mean > 0 else "subtract its black"
         raise InputError(f"float image with a mean of {mean:.4g}; expected values around [0, {white:g}]: {how}")
 
 
@@ -128,33 +132,40 @@ def strips(array: np.ndarray) -> Iterator[np.ndarray]:
         yield array[row : row + step]
 
 
-def doubt(array: np.ndarray) -> str:
-    """What to say of an image whose numbers look to be on another scale than their type's; empty if they do not.
+def doubt(array: np.ndarray, white: float | None = None) -> str:
+    """What to say of an image whose numbers look to be on another scale than their type's, or than one where ``white``
+    is white; empty if they do not.
 
     So are 12 bits in 16, and counts of photons as floats. An image of 8 bits is never doubted: in the dark, it is one.
+    Alpha is not looked at.
     """
-    white = white_of(array.dtype) or 1
-    if white == 255:
+    faint = FAINT if white is None else FAINT_EVEN_SO
+    white = white or white_of(array.dtype) or 1
+    if white == 255 and array.dtype == np.uint8:
         return ""
-    rows, columns = array.shape[:2] if array.ndim < 4 else array.shape[1:3]
-    step = math.ceil(math.sqrt(rows * columns / LOOKED_AT))
-    some = np.asarray(array[::step, ::step] if array.ndim < 4 else array[:1, ::step, ::step])
+    images = array if array.ndim == 4 else array[np.newaxis]
+    if images.ndim == 4 and images.shape[-1] in (2, 4):
+        images = images[..., :-1]
+    every, pixels = math.ceil(len(images) / FRAMES), images.shape[1] * images.shape[2]
+    step = math.ceil(math.sqrt(pixels * math.ceil(len(images) / every) / LOOKED_AT))
+    some = np.asarray(images[::every, ::step, ::step])
     high = float(np.quantile(some, NEARLY_ALL, method="higher"))
     # Rounded up, so that the pages of one file have one thing said of them.
-    if 0 < high < FAINT * white:
-        reached = 2 ** max(8, int(high).bit_length()) - 1 if white > 1 else float(f"1e{math.ceil(math.log10(high))}")
+    if 0 < high < faint * white:
+        tens = float(f"1e{math.ceil(math.log10(high))}")
+        reached = tens if array.dtype.kind == "f" else 2 ** max(8, int(high).bit_length()) - 1
         found = f"hardly anything above {reached:g}"
     elif high > BRIGHT * white:
         found = f"values above {10 ** math.floor(math.log10(high)):g}"
     else:
         return ""
-    return f"{found}, where white is {white}: if white is another number, say which (--white, or white= in Python)"
+    return f"{found}, where white is {white:g}: {SAY_WHICH}"
 
 
 def check_white(white: float | None) -> None:
     """Refuse what cannot be the number that is white. Raises UsageError."""
     number = isinstance(white, numbers.Real) and not isinstance(white, bool)
-    if white is not None and not (number and 0 < white < math.inf):
+    if white is not None and not (number and 1 / LARGEST <= white <= LARGEST):
         raise UsageError(f"white={white!r}; expected a number above 0, such as 4095, or None for that of the type")
 
 

@@ -1,7 +1,8 @@
 """Pictures on disk, image files and arrays in .npy files alike: opened, checked, written.
 
 A .npy file holds one image as numpy.save writes it: float around [0, 1], uint8 or uint16 when read, float32 around
-[0, 1] and not clipped when written, so that noise beyond black and white survives.
+[0, 1] (or on the scale of another white that is given) and not clipped when written, so that noise beyond black and
+white survives.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def open_picture(
         array = _read_array(path, max_pixels)
         yield Picture((_checked(path, page, planes, white) for page in [(array, Metadata(""))]), 1, False)
         return
-    with open_pages(path, max_pixels=max_pixels, planes=planes) as pages:
+    with open_pages(path, max_pixels=max_pixels, planes=planes, white=white) as pages:
         yield Picture((_checked(path, page, planes, white) for page in pages), len(pages), pages.big)
 
 
@@ -154,20 +155,25 @@ def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
 
 def as_float(array: np.ndarray, white: float | None = None) -> np.ndarray:
     """Any image on the [0, 1] scale: float32 of the same shape. ``white`` is the number that is white, if not the
-    largest of its type, or 1 for floats.
+    largest of its type, or 1 for floats. Alpha is always on the scale of its type.
     """
-    white = white or white_of(array.dtype) or 1
+    own, white = white_of(array.dtype) or 1, white or white_of(array.dtype) or 1
+    if white != own and array.ndim == 3 and array.shape[2] in (2, 4):
+        return np.divide(array, [*[white] * (array.shape[2] - 1), own], dtype=np.float32)
     return array.astype(np.float32, copy=False) if white == 1 else np.divide(array, np.float32(white), dtype=np.float32)
 
 
 def fitting_white(path: Path, array: np.ndarray, white: float | None) -> tuple[np.ndarray, float]:
     """An image that is to be written to ``path`` once it is changed, and the number that is white in it: ``white``, by
-    default that of its type, or 1 where the format takes no numbers on another scale.
+    default that of its type, or 1 where the format takes no numbers on another scale. An array is of floats, of [0, 1]
+    where no ``white`` was given.
     """
-    white, holds = white or white_of(array.dtype) or 1, path.suffix.lower()
-    if holds == ARRAY or (array.dtype.kind == "f" and white != 1 and holds not in HOLD_FLOATS):
+    holds = path.suffix.lower()
+    if holds == ARRAY:
+        return (as_float(array), 1) if white is None else (array.astype(np.float32, copy=False), white)
+    if white is not None and array.dtype.kind == "f" and holds not in HOLD_FLOATS:
         return as_float(array, white), 1
-    return array, white
+    return array, white or white_of(array.dtype) or 1
 
 
 def fitting(path: Path, array: np.ndarray) -> np.ndarray:

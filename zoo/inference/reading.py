@@ -6,6 +6,7 @@ Pixels lie in an array as in the file: an orientation is left to the tag that sa
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -59,12 +60,16 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 @contextmanager
-def open_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, planes: bool = False) -> Iterator[Pages]:
+def open_pages(
+    path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, planes: bool = False, white: float | None = None
+) -> Iterator[Pages]:
     """The pages of an image file, to be gone through once: one, except in TIFF files.
 
     Args:
         path, max_pixels: As for :func:`read_image`; the limit is one for each page.
         planes: Take TIFF pages of any number of channels, H×W×C.
+        white: The number that is white in the file's own numbers, which are given as they are then: without it, those
+            of 9 to 15 bits are scaled to 16. Where white is zero, it is what black is.
 
     Raises:
         InputError, MissingExtraError: As :func:`read_image`, now or when a page's turn comes.
@@ -82,7 +87,7 @@ def open_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, pl
         raise InputError(f"{str(path)!r} is a camera's raw file; expected a picture: develop it, to TIFF or PNG")
     if not start:
         raise InputError(f"{str(path)!r} is empty; expected an image file")
-    pages = Pages(path, start, max_pixels, planes)
+    pages = Pages(path, start, max_pixels, planes, white)
     try:
         yield pages
     finally:
@@ -92,8 +97,8 @@ def open_pages(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, pl
 class Pages:
     """See :func:`open_pages`. ``len``, and an iterator of (array, Metadata)."""
 
-    def __init__(self, path: Path, start: bytes, max_pixels: int, planes: bool) -> None:
-        self.path, self.max_pixels, self.planes = path, max_pixels, planes
+    def __init__(self, path: Path, start: bytes, max_pixels: int, planes: bool, white: float | None) -> None:
+        self.path, self.max_pixels, self.planes, self.white = path, max_pixels, planes, white
         self._pillow: ImageFile.ImageFile | None = None
         self._tiff: Any = None
         if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -120,16 +125,18 @@ class Pages:
         if self._tiff is None:
             with self._told(), open_with_pillow(self.path, READABLE) as image:
                 self._check_size(image.height, image.width)
+                if self.white is not None and image.format == "PPM":
+                    self._refuse_white()
                 page = _decode(image, self.path), _metadata(image, self.path)
             yield page  # Pillow's own copy of the pixels has ended
             return
         for i in range(len(self._tiff)):
             self._check_size(*self._tiff.size(i))
             if self._tiff.known(i):
-                yield self._tiff.read(i, planes=self.planes), self._tiff.metadata(i)
+                yield self._tiff.read(i, planes=self.planes, white=self.white), self._tiff.metadata(i)
             else:
                 decoded, lost = self._decoded(i)
-                array = self._tiff.full_range(i, decoded)
+                array = decoded if self.white is not None else self._tiff.full_range(i, decoded)
                 yield array, replace(self._tiff.metadata(i, array), lost=lost)
 
     def _decoded(self, i: int) -> tuple[np.ndarray, str]:
@@ -151,6 +158,13 @@ class Pages:
                 f"{str(self.path)!r} is too large: {width}×{height} pixels, expected at most {self.max_pixels} in all; "
                 "if it is what it says, allow more (--max-pixels)"
             )
+
+    def _refuse_white(self) -> None:
+        """These files say themselves which number is white, and Pillow scales them by it."""
+        with self.path.open("rb") as file:
+            words = re.sub(rb"#[^\n]*", b"", file.read(2**12)).split()[:4]
+        if len(words) == 4 and words[0] in (b"P2", b"P3", b"P5", b"P6") and words[3] not in (b"255", b"65535"):
+            raise InputError(f"{str(self.path)!r} says itself that {int(words[3])} is white; expected no --white")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -133,11 +133,12 @@ class TiffPages:
         """Whether page ``i`` can be decoded here; otherwise Pillow may know it (palettes, CMYK, JPEG inside)."""
         return self._known[i]
 
-    def read(self, i: int, *, planes: bool = False) -> np.ndarray:
+    def read(self, i: int, *, planes: bool = False, white: float | None = None) -> np.ndarray:
         """The pixels of page ``i``, H×W or H×W×C, black at zero.
 
         Args:
             planes: Take channels of any number and meaning; otherwise only gray and colour, with alpha or without.
+            white: The number that is white in the page's own numbers (or black, where white is zero).
         """
         page = self._pages[i]
         try:
@@ -156,10 +157,13 @@ class TiffPages:
                 array = np.memmap(self.path, _dtype(page), mode, page.dataoffsets[0], page.shape)
             else:
                 array = page.asarray(out="memmap")
-            array = self.full_range(i, np.moveaxis(array, 0, -1) if page.axes == "SYX" else array)
+            array = np.moveaxis(array, 0, -1) if page.axes == "SYX" else array
+            if white is None:
+                array = self.full_range(i, array)
             if _white_is_zero(page):
-                gray = array if array.ndim == 2 else array[..., 0]
-                np.subtract(np.iinfo(array.dtype).max, gray, out=gray)
+                gray, largest = array if array.ndim == 2 else array[..., 0], np.iinfo(array.dtype).max
+                black = gray.dtype.type(largest if white is None else min(round(white), largest))
+                np.subtract(black, np.minimum(gray, black), out=gray)
         except InputError:
             raise
         except Exception as error:
@@ -234,6 +238,8 @@ class TiffPages:
             raise damaged(self.path, error) from error
 
     def _exif(self, i: int, *, turned: bool) -> bytes | None:
+        if self._file.is_bigtiff and self._file.byteorder == ">":
+            return None  # Pillow takes it for a classic file, and cannot read it
         exif = Image.Exif()
         exif.endian, exif.bigtiff = self._file.byteorder, self._file.is_bigtiff
         with self.path.open("rb") as file:
