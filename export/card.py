@@ -68,13 +68,16 @@ def _use(entry: Pretrained) -> str:
     sigma = ", sigma=25" if entry.takes_sigma else ""
     note = "sigma is the noise's deviation on the 0–255 scale; " if entry.takes_sigma else ""
     option = " --sigma 25" if entry.takes_sigma else ""
+    values = "uint8, uint16, or float in [0, 1]"
+    if (white := entry.recipe.get("white")) is not None:  # of what it was fine-tuned on
+        sigma, option, values = f"{sigma}, white={white:g}", f"{option} --white {white:g}", f"white at {white:g}"
     # Anywhere else, its name alone might be that of a shipped one.
     beside = {folder.parent.resolve() for folder in shipped().values()}
     name = entry.name if entry.folder.parent.resolve() in beside else f"./{entry.name}"
     return (
         "## Use\n\n```python\nimport zoo\n\n"
         f'denoise = zoo.load("{name}")\n'
-        f"# {note}{shape}: uint8, uint16, or float in [0, 1]\nclean = denoise(noisy{sigma})\n```\n\n"
+        f"# {note}{shape}: {values}\nclean = denoise(noisy{sigma})\n```\n\n"
         f"```\nzoo denoise noisy.png -o clean.png --model {name}{option}\n```"
     )
 

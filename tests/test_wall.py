@@ -59,10 +59,8 @@ def test_inference_knows_no_keras() -> None:
 
 def test_what_both_wings_stand_on_knows_neither() -> None:
     wings = ("zoo.training", "zoo.architectures", "zoo.inference", "onnxruntime", *LOOKING_INTO_BOTH)
-    check(
-        files("zoo/pretrained.py", "zoo/noise.py", "zoo/errors.py", "zoo/folders.py", "zoo/pillow.py", "zoo/atomic.py"),
-        (*HEAVY, *wings),
-    )
+    modules = ("pretrained", "noise", "errors", "folders", "pillow", "scale", "atomic")
+    check(files(*(f"zoo/{name}.py" for name in modules)), (*HEAVY, *wings))
 
 
 def test_training_knows_no_inference() -> None:

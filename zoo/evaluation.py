@@ -25,11 +25,12 @@ from zoo.errors import InputError, UsageError, ZooError, ZooWarning, one_line
 from zoo.folders import files_below, paired
 from zoo.inference.denoiser import Denoiser, load
 from zoo.inference.ensemble import check_ensemble, run_ensemble
-from zoo.inference.images import channels_of, check_image, check_white, doubt, to_gray, to_tensor
+from zoo.inference.images import channels_of, check_image, to_gray, to_tensor
 from zoo.inference.noise_level import noise_level
 from zoo.inference.onnx_file import OnnxFile
 from zoo.inference.pictures import ENDINGS, open_picture, page_name
 from zoo.noise import Noise, noise_from_name
+from zoo.scale import check_white, doubt
 
 if TYPE_CHECKING:
     import keras
@@ -308,7 +309,8 @@ def _image(name: str, array: np.ndarray, channels: int, white: float | None, noi
         image = to_tensor(array, channels, white)[0][0]
         # But for rounding; every output is cut there.
         if not noisy and not (image.min() > -1e-5 and image.max() < 1 + 1e-5):
-            raise InputError(f"clean image from {image.min():g} to {image.max():g}; expected values in [0, 1]")
+            low, high = (float(end) * (white or 1) for end in (image.min(), image.max()))
+            raise InputError(f"clean image from {low:g} to {high:g}; expected values in [0, {white or 1:g}]")
         return image
     except InputError as error:
         raise InputError(f"{name}: {error}") from error

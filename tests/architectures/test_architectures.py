@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -255,3 +256,8 @@ def test_the_list_can_be_called_whether_or_not_the_package_is_imported():
     import zoo.architectures.blocks
 
     assert zoo.architectures() == zoo.architectures.architectures()
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    model = zoo.build("resnet", widths=tuple(np.array([4, 8])), encoder_depths=np.array([0, 1]), decoder_depths=[1])
+    assert json.loads(model.to_json())  # which knows none

@@ -95,8 +95,27 @@ def test_numbers_of_twelve_bits_are_learned_from_by_their_white(
     recipe = zoo.describe(tmp_path / "mine").recipe
     assert recipe["white"] == 4080 and recipe["verdict"]["improved"]
     assert recipe["verdict"]["before"] == pytest.approx(before, abs=0.01)
+    assert "--model ./mine --white 4080" in (tmp_path / "mine" / "card.md").read_text(encoding="utf-8")
     with pytest.raises(UsageError, match="white=0; expected a number above 0"):
         tune(parent, tmp_path / "none", pairs=(pictures["noisy"], pictures["clean"]), white=0)
+    for path in sorted(pictures["clean"].iterdir())[:3]:  # which are of 8 bits then, and cannot have such a white
+        Image.fromarray((np.asarray(Image.open(path)) // 16).astype(np.uint8)).save(path)
+    folders = (pictures["noisy"], pictures["clean"])
+    found = survey("pairs", folders, channels=1, smallest=32, white=4080)
+    assert len(found.items) == 5 and all("white=4080 for an image of uint8" in why for _, why in found.left_out)
+    with pytest.raises(InputError, match=r"0 usable of 8 .* expected a clean image's, from 0 to white \(99\)"):
+        survey("clean", (pictures["clean"],), channels=1, smallest=32, white=99)
+
+
+def test_numbers_of_numpy_are_numbers(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    numbers = {"steps": np.int64(2), "batch": np.int32(4), "patch": np.int64(32), "seed": np.uint8(1)}
+    pairs = (pictures["noisy"], pictures["clean"])
+    tune(parent, tmp_path / "mine", pairs=pairs, learning_rate=np.float32(1e-3), white=np.float32(255), **numbers)
+    assert zoo.describe(tmp_path / "mine").recipe["seed"] == 1
+    for wrong in ("a", 0, float("nan")):
+        with pytest.raises(UsageError, match="learning_rate=.*; expected a number above 0"):
+            tune(parent, tmp_path / "none", pairs=pairs, learning_rate=wrong)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("none")] == []
 
 
 def test_noisy_images_alone(parent: Path, pictures: dict[str, Path], tmp_path: Path) -> None:

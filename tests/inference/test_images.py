@@ -8,7 +8,8 @@ from skimage import data
 
 from zoo.errors import InputError
 from zoo.inference import images
-from zoo.inference.images import check_image, doubt, from_tensor, to_color, to_gray, to_tensor
+from zoo.inference.images import check_image, from_tensor, to_color, to_gray, to_tensor
+from zoo.scale import doubt
 
 SHAPES = {(5, 7): 1, (5, 7, 1): 1, (5, 7, 2): 1, (5, 7, 3): 3, (5, 7, 4): 3, (1, 1): 1, (1, 1, 4): 3}
 WHITE = {"uint8": 255, "uint16": 65535}

@@ -306,3 +306,15 @@ def test_jpeg_is_that_of_files_and_of_what_was_cropped_from_them():
     for shape in ((1, 1, 1, 3), (4, 5, 20, 3), (4, 17, 3, 1)):
         flat = np.full(shape, 0.4, np.float32)
         np.testing.assert_allclose(np.asarray(corrupt(noise, flat, (1, 2))[0]), flat, atol=0.05)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_images_that_bring_their_noise_keep_it_by_default(alone, pictures, first):
+    """Lost pixels stay black and white: brighter, they would be nothing of the kind."""
+    rng = np.random.default_rng(0)
+    clean = [np.clip(picture[..., :1], 30, 220) for picture in pictures(5, 96)]
+    noisy = [np.where(rng.random(image.shape) < 0.3, rng.integers(0, 2, image.shape) * 255, image) for image in clean]
+    noisy = [image.astype(np.uint8) for image in noisy]
+    images = open_images(noisy if alone else (noisy, clean), 1)
+    for seen, _ in first(batches(images, None, batch=4, patch=32, seed=0, self_supervised=alone)):
+        assert 0.2 < np.isin(seen, (0, 1)).mean() < 0.4 and seen.min() == 0 and seen.max() == 1

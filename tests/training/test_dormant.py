@@ -117,3 +117,16 @@ def test_training_revives(model: keras.Model) -> None:
     )
     assert not dormant(model, IMAGES)["encoder_1_0_a_conv"].any()
     assert [row["revived"] for row in run.rows] == [0, None]  # the three at the start, none later
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_features_of_the_code_are_found(dropout: float) -> None:
+    """What reads it stands behind layers that keep zeros."""
+    model = zoo.build("deep", widths=(4, 8), depth=1, dropout=dropout)
+    kernel, bias = (layer := model.get_layer("encoder_1_0_conv")).get_weights()
+    bias[[1, 6]] = -100
+    layer.set_weights([kernel, bias])
+    before = model(IMAGES).numpy()
+    assert np.flatnonzero(dormant(model, IMAGES)["encoder_1_0_conv"]).tolist() == [1, 6]
+    assert revive(model, IMAGES, seed=0) == 2
+    np.testing.assert_allclose(model(IMAGES).numpy(), before, atol=1e-6)

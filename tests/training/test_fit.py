@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -17,7 +18,7 @@ from PIL import Image
 from skimage import data as photographs
 
 import zoo
-from zoo.errors import DivergenceError, InputError, UsageError
+from zoo.errors import DivergenceError, InputError, UsageError, ZooWarning
 from zoo.noise import Mixture, Sometimes
 from zoo.training import guide
 from zoo.training.augment import Augment
@@ -222,13 +223,14 @@ def test_numbers_of_numpy_are_numbers(budget, tmp_path):
         ({"augment": True}, "augment=True; expected zoo.Augment"),
         ({"noise": 25}, "noise=25; expected a name, such as 'gaussian:25'"),
         ({"learning_rate": "0.1"}, "learning_rate='0.1'; expected a number"),
+        ({"clip_norm": "1"}, "clip_norm='1'; expected a number"),
         ({"ema": None}, "ema=None; expected a number"),
         ({"range_penalty": "x"}, "range_penalty='x'; expected a number"),
         ({"range_penalty": float("nan")}, "range_penalty=nan; expected a number"),
         ({"steps": None, "minutes": float("nan")}, "steps=None, minutes=nan; expected exactly one budget"),
         ({"steps": None, "minutes": "1"}, "steps=None, minutes='1'; expected exactly one budget"),
         ({"steps": float("inf")}, "steps=inf, minutes=None; expected exactly one budget"),
-        ({"loss": None}, "loss=None; expected one of l1, l2"),
+        ({"loss": 5}, "loss=5; expected one of l1, l2"),
     ],
 )
 def test_values_of_another_kind_are_told_by_their_names(wrong, message):
@@ -405,3 +407,19 @@ def test_pairs_validate_what_is_trained_on_drawn_noise(short_rounds):
         zoo.fit(tiny(takes_sigma=True), PHOTOGRAPHS, pairs, steps=1, **QUICK)
     with pytest.raises(UsageError, match="no noise for clean images; expected one, such as gaussian:0-55"):
         zoo.fit(tiny(), pairs, PHOTOGRAPHS, steps=1, **{**QUICK, "noise": None})
+
+
+def test_a_scale_that_is_unlikely_is_told():
+    deep = [photograph.astype(np.uint16) * 16 for photograph in PHOTOGRAPHS]
+    with pytest.warns(ZooWarning, match="training images: hardly anything above 4095, .*: .* scale the images first"):
+        zoo.fit(tiny(), deep, steps=1, **QUICK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ZooWarning)
+        zoo.fit(tiny(), [image * 16 for image in deep], steps=1, **QUICK)
+
+
+@pytest.mark.parametrize(("self_supervised", "loss"), [(False, "l1l2"), (True, "rmse")])
+def test_the_loss_is_one_that_fits_by_default(self_supervised, loss, tmp_path):
+    how = {**QUICK, "noise": None if self_supervised else "gaussian:25", "self_supervised": self_supervised}
+    zoo.fit(tiny(), PHOTOGRAPHS, steps=1, out=tmp_path / "run", **how)
+    assert json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["facts"]["loss"] == loss

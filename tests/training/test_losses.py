@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError
+from zoo.training.curves import smoothed
 from zoo.training.losses import L1L2, PSNR, RMSE, Charbonnier, WithRangePenalty, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
 
@@ -114,3 +115,17 @@ def test_muon_makes_the_step_of_a_kernel_orthogonal_and_that_of_a_bias_adams():
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(UsageError, match="expected"):
         wrong()
+
+
+def test_the_range_penalty_goes_with_a_function():
+    penalty = make_loss(keras.losses.mean_absolute_error, range_penalty=1.0)
+    assert float(penalty(CLEAN, OTHER)) == pytest.approx(1.0 + 2.25 / 2)
+
+
+def test_the_first_losses_count_as_later_ones_do():
+    """Not for most of a short run, as they would if the running mean began with the first."""
+    values, mean = [1.0, *[0.01] * 9], None
+    for count, value in enumerate(values, 1):
+        mean = smoothed(mean, value, count)
+    weights = 0.9 ** np.arange(10)[::-1]
+    assert mean == pytest.approx(np.average(values, weights=weights)) and mean < 0.07

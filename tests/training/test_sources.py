@@ -49,3 +49,10 @@ def test_lists_of_files_are_as_good_as_folders(tmp_path):
         open_images((files["noisy"], files["clean"][:2]), 1)
     with pytest.raises(InputError, match="cannot read .*nowhere.png"):
         open_images([tmp_path / "nowhere.png"], 1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_gray_arrays_become_colour(dtype):
+    gray = (np.random.default_rng(0).random((40, 50)) * (1 if dtype == np.float32 else 200)).astype(dtype)
+    images = open_images([gray, gray[::-1]], 3)
+    np.testing.assert_array_equal(images.image(0), np.repeat(open_images([gray], 1).image(0), 3, axis=-1))

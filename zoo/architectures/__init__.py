@@ -63,11 +63,18 @@ def build(architecture: str, **config: Any) -> keras.Model:
     if unknown := sorted(set(config) - set(known)):
         raise UsageError(f"{architecture} has no argument {', '.join(unknown)}; expected some of {', '.join(known)}")
     try:
-        return builder(**config)
+        return builder(**{name: _plain(value) for name, value in config.items()})
     except ZooError:
         raise
     except (TypeError, ValueError) as error:
         raise UsageError(f"{architecture} cannot be built with {config} ({one_line(error)})") from error
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy's as Python's, which JSON knows, and Keras."""
+    if isinstance(value, tuple | list):
+        return type(value)(map(_plain, value))
+    return value.tolist() if hasattr(value, "tolist") else value  # of a number or an array, without importing numpy
 
 
 def encoder(model: keras.Model) -> keras.Model:

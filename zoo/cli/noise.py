@@ -82,8 +82,9 @@ def _add(noise: Noise, source: Path, target: Path, white: float | None, rng: np.
     """Read, add the noise to all pages, write; the noise's name, with the levels that were drawn for a single page."""
     import numpy as np
 
-    from zoo.inference.images import channels_of, doubt, from_tensor, to_tensor
+    from zoo.inference.images import channels_of, from_tensor, to_tensor
     from zoo.inference.pictures import check_output, fitting_white, open_picture, write_picture
+    from zoo.scale import doubt
 
     names, told = [], set()
     with open_picture(source, white=white) as picture:

@@ -47,9 +47,7 @@ def add_parser(subparsers: Any) -> None:
         "--validation", metavar="FOLDER", help="clean images to validate on (default: every tenth of --data)"
     )
     parser.add_argument("--noise", help="what is drawn on clean images, such as gaussian:0-55")
-    parser.add_argument(
-        "--self-supervised", action="store_true", help="--data is noisy, and nothing else is known; --loss l2 or rmse"
-    )
+    parser.add_argument("--self-supervised", action="store_true", help="--data is noisy, and nothing else is known")
     parser.add_argument(
         "--augment",
         metavar="JSON",
@@ -65,7 +63,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="continue the run in --out as if it had never stopped")
     parser.add_argument("--batch", type=whole_number(1), default=16, help="patches per step (16)")
     parser.add_argument("--patch", type=whole_number(1), default=64, help="side of a patch in pixels (64)")
-    parser.add_argument("--loss", default="l1l2", help="l1, l2, l1l2 (default), charbonnier, rmse")
+    parser.add_argument(
+        "--loss", help="l1, l2, l1l2 (default), charbonnier, rmse (default for --self-supervised, where l2 does, too)"
+    )
     parser.add_argument(
         "--range-penalty", type=number(0, 1e6), default=0.0, help="weight of the penalty outside [0, 1] (0)"
     )
@@ -166,11 +166,12 @@ def _json_object(option: str, text: str, *, such_as: str) -> dict[str, Any]:
 def _augment(varied: dict[str, Any], *, brings_noise: bool) -> zoo.Augment | None:
     """The usual variations but for those that are given."""
     import zoo
+    from zoo.training.augment import AUGMENT_WITH_NOISE
 
     known = [field.name for field in dataclasses.fields(zoo.Augment)]
     if unknown := [name for name in varied if name not in known]:
         raise UsageError(f"--augment has no {unknown[0]!r}; expected some of {', '.join(known)}")
-    usual = zoo.Augment(rescale=1) if brings_noise else zoo.Augment()
+    usual = AUGMENT_WITH_NOISE if brings_noise else zoo.Augment()
     return dataclasses.replace(usual, **varied) if varied else None
 
 

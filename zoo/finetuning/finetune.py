@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -17,15 +19,15 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
-from zoo.errors import MissingExtraError, UsageError
+from zoo.errors import MissingExtraError, UsageError, ZooWarning
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
 from zoo.finetuning.range_test import range_test
 from zoo.finetuning.survey import Item, Kind, Survey, split, survey
 from zoo.finetuning.verdict import Verdict, before_after, case, judge
-from zoo.inference.images import check_white
 from zoo.noise import Noise
 from zoo.pretrained import Pretrained, describe
+from zoo.scale import check_white
 from zoo.training.augment import Augment
 from zoo.training.corrupt import LayerNoise, as_noise
 from zoo.training.curves import read_csv, write_png
@@ -103,6 +105,10 @@ def finetune(
         raise MissingExtraError("an entry's ONNX file", "export")
     from export.entry import publish  # whatever fails here, fails before time is spent
 
+    # JSON knows no numbers of numpy's.
+    given = (steps, minutes, learning_rate, batch, patch, seed, white)
+    plain: list[Any] = [value.item() if isinstance(value, np.generic) else value for value in given]
+    steps, minutes, learning_rate, batch, patch, seed, white = plain
     say = say or (_tell if progress else lambda _: None)
     entry, folder = describe(parent), place(out, resume)
     training = run_folder(folder)
@@ -113,10 +119,11 @@ def finetune(
         raise UsageError(f"steps={steps!r}, minutes={minutes!r}; expected exactly one budget, above 0")
     if steps is None and several_workers():
         raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
+    if learning_rate is not None and not (isinstance(learning_rate, float | int) and 0 < learning_rate < math.inf):
+        raise UsageError(f"learning_rate={learning_rate!r}; expected a number above 0, or None for one that is found")
     if freeze not in FROZEN:
         raise UsageError(f"freeze={freeze!r}; expected one of {', '.join(FROZEN)}")
     check_white(white)
-    white = None if white is None else float(white)  # JSON knows no numbers of numpy's
     kind, folders = source(clean, pairs, noisy)
     drawn = noise_on(kind, noise, entry)
     sweep(folder.parent)
@@ -145,7 +152,8 @@ def finetune(
     if resume:
         refuse_another(training, plan, kept)
     rate = kept["learning_rate"] if resume else learning_rate
-    with all_devices():
+    with all_devices(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZooWarning)  # of the images' scale, which was told
         model = load_keras(entry.folder)
         _freeze(model, freeze)
         devices = Devices(model)

@@ -19,9 +19,10 @@ from skimage.registration import phase_cross_correlation
 
 from zoo.errors import InputError
 from zoo.folders import by_name, files_below
-from zoo.inference.images import doubt, to_color, to_gray, white_of
+from zoo.inference.images import to_color, to_gray
 from zoo.inference.noise_level import CLEAN_SIGMA, noise_level, swapped
 from zoo.inference.pictures import ENDINGS, as_float, open_picture, page_name
+from zoo.scale import doubt, white_of
 from zoo.training.sources import CACHE_BYTES
 
 Kind = Literal["clean", "pairs", "noisy"]
@@ -128,7 +129,7 @@ def survey(
             continue
         for number, images in enumerate(zip(*pages, strict=True)):
             name = page_name(str(group[0].relative_to(top)), number, len(pages[0]))
-            if reason := _unfit(kind, images, smallest):
+            if reason := _unfit(kind, images, smallest, white or 1):
                 found.left_out.append((name, reason))
                 continue
             found.items.append(Item(name, *images))
@@ -183,13 +184,14 @@ def _read(path: Path, channels: int, white: float | None) -> Iterator[np.ndarray
             yield np.ascontiguousarray(array if keep else as_float(array, white))
 
 
-def _unfit(kind: Kind, images: tuple[np.ndarray, ...], smallest: int) -> str:
+def _unfit(kind: Kind, images: tuple[np.ndarray, ...], smallest: int, white: float) -> str:
     """Why images cannot be used; empty if they can."""
     first = images[0]
     if min(first.shape[:2]) < smallest:
         return f"{first.shape[0]}×{first.shape[1]} pixels; expected at least {smallest} in height and width"
     if kind == "clean" and first.dtype == np.float32 and not 0 <= first.min() <= first.max() <= 1:
-        return f"values from {first.min():g} to {first.max():g}; expected a clean image's, in [0, 1]"
+        low, high = white * float(first.min()), white * float(first.max())
+        return f"values from {low:g} to {high:g}; expected a clean image's, from 0 to white ({white:g})"
     if kind != "pairs":
         return ""
     if images[1].shape != first.shape:
@@ -265,9 +267,10 @@ def _take_notes(found: Survey, white: float | None) -> None:
                 "and JPEG leave it: from noisy images alone a network learns to keep such noise, and the verdict "
                 "cannot show it; take pairs, or resnet-photo-color as it is"
             )
-    scale = np.float32(white or 1)
-    doubts = [words for item in some if (words := doubt(item.image * scale if white else item.image, white))]
-    if 2 * len(doubts) > len(some):
+    # Who has said what is white, hears of each that does not look so, in its own numbers.
+    looked = [image for item in some for image in (item.image, item.clean) if image is not None]
+    doubts = [words for image in looked if (words := doubt(image * np.float32(white) if white else image, white))]
+    if doubts and (white or 2 * len(doubts) > len(looked)):
         found.notes.append(doubts[0])
     if len({item.image.dtype for item in found.items}) > 1:
         found.notes.append("images of different depth: all are kept in the deepest")

@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zoo.errors import InputError, ZooWarning
-from zoo.inference.images import channels_of, doubt, to_color
+from zoo.inference.images import channels_of, to_color
 from zoo.inference.metadata import as_seen
 from zoo.inference.pictures import Page, as_float, fitting, open_picture, page_name
+from zoo.scale import doubt
 
 GAP, TITLE = 8, 30
 # A picture is shown reduced where it is wider or higher; its details never are.

@@ -13,11 +13,12 @@ import numpy as np
 
 from zoo.errors import UsageError
 from zoo.inference.denoiser import EVERYDAY, Denoiser
-from zoo.inference.images import channels_of, doubt, is_gray_in_color, strips, to_color, to_gray
+from zoo.inference.images import channels_of, is_gray_in_color, strips, to_color, to_gray
 from zoo.inference.metadata import Metadata
 from zoo.inference.pictures import LARGE_BYTES, Page, check_output, fitting_white, open_picture, write_picture
 from zoo.inference.reading import MAX_PIXELS
 from zoo.inference.tiling import Progress, TileSize
+from zoo.scale import doubt
 
 
 @dataclass(frozen=True)

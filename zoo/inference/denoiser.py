@@ -18,10 +18,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ig
 
 from zoo.errors import EntryError, UsageError, ZooError, ZooWarning, one_line
 from zoo.inference.ensemble import check_ensemble, margin, run_ensemble
-from zoo.inference.images import check_batch, check_image, check_white, doubt, from_tensor, to_tensor, white_of
+from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
 from zoo.inference.noise_level import noise_level
 from zoo.inference.tiling import Progress, Tile, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe, shipped
+from zoo.scale import check_white, doubt, white_of
 
 MODEL_FILE = "model.onnx"
 Provider = str | tuple[str, dict[str, Any]]

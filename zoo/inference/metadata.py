@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from zoo.inference.images import white_of
+from zoo.scale import white_of
 
 ASSOCIATED = 1  # of TIFF's extrasamples: alpha that is multiplied into the colours
 

@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from zoo.inference.images import white_of
+from zoo.scale import white_of
 
 # The finest diagonal wavelet (Daubechies, two vanishing moments): what of a clean image is left in it is little.
 WAVELET = np.array([-0.12940952255126037, -0.2241438680420134, 0.8365163037378079, -0.48296291314453416], np.float32)

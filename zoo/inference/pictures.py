@@ -17,10 +17,11 @@ import numpy as np
 
 from zoo.atomic import check_parent, file_beside
 from zoo.errors import InputError, UsageError, one_line
-from zoo.inference.images import channels_of, check_image, white_of
+from zoo.inference.images import channels_of, check_image
 from zoo.inference.metadata import Metadata, as_seen
 from zoo.inference.reading import MAX_PIXELS, open_pages
 from zoo.inference.writing import FLOATS, FORMATS, check_writable, write_pages
+from zoo.scale import white_of
 
 ARRAY = ".npy"
 ENDINGS = (*FORMATS, ARRAY)

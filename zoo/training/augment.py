@@ -77,6 +77,10 @@ class Augment:
         return cls(flip=False, transpose=False, rescale=1, brightness=0)
 
 
+# Where images bring their noise: brighter, lost pixels would be neither black nor white, and noise is cut elsewhere.
+AUGMENT_WITH_NOISE = Augment(rescale=1, brightness=0)
+
+
 def augment(patches: Any, augmentation: Augment, seed: Any) -> Any:
     """Flips, transposition, brightness, contrast, saturation and a frame, drawn once per call; patches float32
     (n, p, p, c) in [0, 1].

@@ -23,9 +23,13 @@ COLUMNS: Sequence[str] = (
 Row = dict[str, float | int | None]
 
 
-def smoothed(previous: float | None, value: float, momentum: float = 0.9) -> float:
-    """The running mean that the training curve shows: single rounds are too noisy to read."""
-    return value if previous is None else momentum * previous + (1 - momentum) * value
+def smoothed(previous: float | None, value: float, count: int, momentum: float = 0.9) -> float:
+    """The running mean that the training curve shows: single rounds are too noisy to read.
+
+    ``value`` is the one of number ``count``. The first ones, which are the worst, count for no more than later ones do
+    in their time (the correction of Adam, Kingma & Ba 2015, section 3).
+    """
+    return value if previous is None else previous + (1 - momentum) / (1 - momentum**count) * (value - previous)
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:

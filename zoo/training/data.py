@@ -15,6 +15,7 @@ import tensorflow as tf
 from zoo.errors import UsageError
 from zoo.noise import Bits, Jpeg, Mixture, Noise
 from zoo.training.augment import (
+    AUGMENT_WITH_NOISE,
     SINCE,
     Augment,
     augment,
@@ -79,7 +80,7 @@ def batches(
         numbers: Use only these images.
         self_supervised: The images are noisy, and nothing else is known: see :mod:`zoo.training.neighbors`.
     """
-    augmentation = augmentation or (Augment() if noise is not None else Augment(rescale=1))
+    augmentation = augmentation or (Augment() if noise is not None else AUGMENT_WITH_NOISE)
     chosen = np.arange(len(images)) if numbers is None else np.asarray(numbers)
     check_noise(images, noise, self_supervised=self_supervised)
     # Without clean images, the network sees half of the pixels in each direction.

@@ -78,17 +78,27 @@ def _assign(model: keras.Model, variable: Any, values: np.ndarray, new: Any) -> 
 
 
 def _place(layer: keras.layers.Layer) -> tuple[Any, Any, list[Any]] | None:
-    """A convolution with a bias, the ReLU that alone reads it, and the convolutions that alone read that."""
+    """A convolution with a bias, the ReLU that alone reads it, and the convolutions that alone read that, as it is or
+    behind what keeps zeros: the code is such a place.
+    """
     readers = _readers(layer)
     if type(layer) is not keras.layers.Conv2D or not layer.use_bias or len(readers) != 1:
         return None
     relu = readers[0]
-    behind = _readers(relu)
+    behind = _behind(relu)
     if type(relu) is not keras.layers.ReLU or relu.negative_slope or relu.threshold:
         return None
     if not behind or any(type(x) is not keras.layers.Conv2D or x.groups > 1 for x in behind):
         return None
     return layer, relu, behind
+
+
+KEEP_ZEROS = (keras.layers.Identity, keras.layers.Dropout)
+
+
+def _behind(layer: keras.layers.Layer) -> list[Any]:
+    """What reads a layer that keeps zeros, at whatever distance of such layers."""
+    return [y for x in _readers(layer) for y in (_behind(x) if type(x) in KEEP_ZEROS else [x])]
 
 
 def _readers(layer: keras.layers.Layer) -> list[Any]:

@@ -7,12 +7,13 @@ import itertools
 import math
 import numbers
 import os
+import warnings
 from typing import Any, TypeGuard
 
 import keras
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooWarning
 from zoo.noise import Noise
 from zoo.training.augment import Augment
 from zoo.training.corrupt import as_noise
@@ -41,7 +42,7 @@ def fit(
     batch: int = 16,
     patch: int = 64,
     augment: Augment | None = None,
-    loss: str | keras.losses.Loss = "l1l2",
+    loss: str | keras.losses.Loss | None = None,
     range_penalty: float = 0.0,
     optimizer: str = "adam",
     learning_rate: float = 1e-3,
@@ -77,22 +78,23 @@ def fit(
             images, noise, loss, optimizer, patch, seed and whether there is an ``ema`` must be the same; the budget may
             be another.
         batch, patch: Patches per step; their side in pixels.
-        augment: Variations of the patches; :class:`zoo.training.augment.Augment` by default, without rescaling where
-            images bring their noise.
+        augment: Variations of the patches; :class:`zoo.training.augment.Augment` by default, without rescaling and
+            brightness where images bring their noise.
         loss: "l1", "l2", "l1l2" (a·Δ² + b·|Δ|, b/a = 0.1), "charbonnier", "rmse" (of each image),
-            or a Keras loss.
+            or a Keras loss; by default "l1l2", and "rmse" where ``self_supervised``.
         range_penalty: Weight of the penalty on values outside [0, 1].
         optimizer: "sgd", "momentum", "rmsprop", "adagrad", "adam", "adamw", "muon".
         learning_rate, schedule: The peak of the steplength; "constant", "step", "halving", "cosine" or a Schedule.
         weight_decay, clip_norm, ema: See :func:`zoo.training.optimizers.make_optimizer`.
-        revive: At each validation, give features that no validation image wakes up a new start
-            (:func:`zoo.training.dormant.revive`).
+        revive: At each validation, give features that no validation image wakes up a new start, of ReLUs that stand
+            between convolutions and nothing else (:func:`zoo.training.dormant.revive`).
         self_supervised: The images are noisy, and there are no clean ones: learn from neighbouring pixels
-            (:mod:`zoo.training.neighbors`), validation included. Give no noise then, and the loss "l2" or
-            "rmse": what these are least for on average is the picture.
+            (:mod:`zoo.training.neighbors`), validation included. Give no noise then, and no loss but "l2"
+            or "rmse": what these are least for on average is the picture.
         patience: Stop when so many validations in a row were no better than the best one; None goes on to the end.
-        validate_every: Steps between two validations, on ``validation_images`` fixed crops of ``validation_side``; by
-            default 1000, or a fifth of fewer ``steps`` than 5000.
+        validate_every: Steps between two validations, in rounds of up to 100; by default 1000, or a fifth of fewer
+            ``steps`` than 5000. They are on ``validation_images`` fixed crops of ``validation_side`` pixels, or of the
+            smallest of these images' side, if that is less.
         seed: Data order, augmentation, noise. (Initial weights: ``keras.utils.set_random_seed`` before building.)
         progress: Show a progress bar on standard error.
 
@@ -113,10 +115,13 @@ def fit(
     if not (isinstance(model, keras.Model) and getattr(model, "inputs", None)):
         raise UsageError(f"a {type(model).__name__} to train; expected a built Keras model, such as of zoo.build")
     measures = {"learning_rate": learning_rate, "ema": ema, "weight_decay": weight_decay}
+    measures |= {} if clip_norm is None else {"clip_norm": clip_norm}
     for name, value in {**measures, "range_penalty": range_penalty}.items():
         if not _is_number(value) or not math.isfinite(value):
             raise UsageError(f"{name}={value!r}; expected a number")
     learning_rate = float(learning_rate)  # Keras knows no numbers of numpy's
+    if loss is None:
+        loss = "rmse" if self_supervised else "l1l2"
     noise = None if noise is None else as_noise(noise)
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
     if takes_sigma and (noise is None or not noise.has_level):
@@ -147,6 +152,8 @@ def fit(
     run = Run(out, steps=steps, minutes=minutes, resume=resume, writes=devices.is_chief, facts=facts)
     images = open_images(train, channels, clean=not self_supervised)
     check_noise(images, noise, self_supervised=self_supervised)
+    if words := images.doubt:
+        warnings.warn(f"training images: {words}", ZooWarning, stacklevel=2)
     if validation is None:
         checks, (kept, held) = images, hold_out(images)
     else:

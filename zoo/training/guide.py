@@ -107,7 +107,7 @@ class Guide(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         run, loss = self.run, float((logs or {})["loss"])
         self._expect_finite("loss", loss)
-        self.smoothed = smoothed(self.smoothed, loss)
+        self.smoothed = smoothed(self.smoothed, loss, len(run.history.rows) + 1)
         row: dict[str, Any] = {
             "step": run.step,
             "images": self._images,

@@ -85,7 +85,8 @@ class WithRangePenalty(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         outside = ops.square(ops.minimum(y_pred, 0.0)) + ops.square(ops.maximum(y_pred - 1.0, 0.0))
-        loss = self.loss.call(y_true, y_pred)
+        of_each = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss  # or a function
+        loss = of_each(y_true, y_pred)
         outside = ops.mean(outside, axis=tuple(range(len(loss.shape), len(outside.shape))))  # as Keras' own losses do
         return loss + self.weight * outside
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import ExifTags
 
+from zoo import scale
 from zoo.errors import InputError, MissingExtraError, UsageError, one_line
 from zoo.folders import files_below, paired
 from zoo.pillow import open_with_pillow
@@ -32,6 +33,8 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp")
 CACHE_BYTES = _bytes_from("DENOISE_ZOO_CACHE_BYTES", 4 * 2**30)
 # Patches taken at one visit of an image: from memory a visit costs nothing, from a file the decoding of the image.
 PATCHES_FROM_FILE = 16
+
+LOOKED_AT = 16  # images, for their scale
 
 Source = str | os.PathLike[str] | Sequence[np.ndarray | str | os.PathLike[str]] | np.ndarray | tuple[Any, Any]
 
@@ -68,6 +71,14 @@ class ImageSet:
         return len(self.sizes)
 
     @property
+    def doubt(self) -> str:
+        """What is to be said of most images' scale, of some that are looked at; empty if nothing is."""
+        some = [] if self.files else [self._kept(i) for i in range(min(len(self), LOOKED_AT))]
+        mend = "if white is another number, scale the images first"
+        found = [words for image in some if (words := scale.doubt(image[..., -self.channels :], mend=mend))]
+        return found[0] if 2 * len(found) > len(some) else ""
+
+    @property
     def digest(self) -> str:
         """A short name for these very images, wherever they lie: by their files' names and sizes, or some pixels."""
         found = hashlib.sha256(self.sizes.tobytes())
@@ -81,9 +92,13 @@ class ImageSet:
     def image(self, i: int) -> np.ndarray:
         """Image ``i``, float32 (h, w, channels) in [0, 1] (pairs: (h, w, 2·channels), the noisy one first)."""
         if self.in_memory:
-            flat = self.pixels[self.starts[i] : self.starts[i] + self.areas[i] * self.depth]
-            return flat.reshape(*self.sizes[i], self.depth).astype(np.float32) / np.float32(self.white)
+            return self._kept(i).astype(np.float32) / np.float32(self.white)
         return _read(self.files[i], self.channels).astype(np.float32) / 255
+
+    def _kept(self, i: int) -> np.ndarray:
+        """Image ``i`` as it is in memory."""
+        flat = self.pixels[self.starts[i] : self.starts[i] + self.areas[i] * self.depth]
+        return flat.reshape(*self.sizes[i], self.depth)
 
     @contextmanager
     def damage_told(self) -> Iterator[None]:
@@ -238,8 +253,7 @@ def _tfds(source: str, channels: int) -> list[np.ndarray]:
 
 
 # The types in which images are kept, and the value of white in each.
-LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+WHITE = {**scale.WHITE, np.dtype(np.float32): 1}
 
 
 def _array(image: np.ndarray, channels: int, *, beyond: bool = False) -> np.ndarray:
@@ -257,7 +271,7 @@ def _array(image: np.ndarray, channels: int, *, beyond: bool = False) -> np.ndar
         raise InputError(f"float image from {image.min():g} to {image.max():g}; expected clean values in [0, 1]")
     if image.dtype == np.float32 and beyond and not -0.5 <= (mean := float(image.mean())) <= 1.5:  # NaN too
         raise InputError(f"float image of mean {mean:g}; expected finite values about [0, 1]")
-    return image if image.shape[-1] == channels else _fit_channels(image, channels).numpy()
+    return image if image.shape[-1] == channels else _fit_channels(tf.convert_to_tensor(image), channels).numpy()
 
 
 def _rescaled(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -271,12 +285,12 @@ def _rescaled(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def _fit_channels(image: Any, channels: int) -> Any:
     if image.shape[-1] == channels:
-        return tf.convert_to_tensor(image)
+        return image
     if channels == 3:
-        return tf.image.grayscale_to_rgb(image)
+        return tf.concat([image] * 3, axis=-1)
     # Not TensorFlow's own way, which cuts whole numbers off, and makes pictures darker.
     kind = tf.as_dtype(image.dtype)
-    luma = tf.reduce_sum(tf.cast(image, tf.float64) * LUMA, axis=-1, keepdims=True)
+    luma = tf.reduce_sum(tf.cast(image, tf.float64) * scale.LUMA, axis=-1, keepdims=True)
     return tf.cast(tf.round(luma) if kind.is_integer else luma, kind)
 
 
