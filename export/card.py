@@ -69,7 +69,7 @@ def _use(entry: Pretrained) -> str:
     note = "sigma is the noise's deviation on the 0–255 scale; " if entry.takes_sigma else ""
     option = " --sigma 25" if entry.takes_sigma else ""
     values = "uint8, uint16, or float in [0, 1]"
-    if (white := entry.recipe.get("white")) is not None:  # of what it was fine-tuned on
+    if isinstance(white := entry.recipe.get("white"), int | float):  # of what it was fine-tuned on
         sigma, option, values = f"{sigma}, white={white:g}", f"{option} --white {white:g}", f"white at {white:g}"
     # Anywhere else, its name alone might be that of a shipped one.
     beside = {folder.parent.resolve() for folder in shipped().values()}

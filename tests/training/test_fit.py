@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import warnings
 from types import SimpleNamespace
 
 import keras
@@ -413,9 +412,7 @@ def test_a_scale_that_is_unlikely_is_told():
     deep = [photograph.astype(np.uint16) * 16 for photograph in PHOTOGRAPHS]
     with pytest.warns(ZooWarning, match="training images: hardly anything above 4095, .*: .* scale the images first"):
         zoo.fit(tiny(), deep, steps=1, **QUICK)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ZooWarning)
-        zoo.fit(tiny(), [image * 16 for image in deep], steps=1, **QUICK)
+    assert not open_images([image * 16 for image in deep], 1).doubt
 
 
 @pytest.mark.parametrize(("self_supervised", "loss"), [(False, "l1l2"), (True, "rmse")])
