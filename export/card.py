@@ -70,7 +70,11 @@ def _use(entry: Pretrained) -> str:
     option = " --sigma 25" if entry.takes_sigma else ""
     values = "uint8, uint16, or float in [0, 1]"
     if isinstance(white := entry.recipe.get("white"), int | float):  # of what it was fine-tuned on
-        sigma, option, values = f"{sigma}, white={white:g}", f"{option} --white {white:g}", f"white at {white:g}"
+        sigma, option, values = (
+            f"{sigma}, white={white:.12g}",
+            f"{option} --white {white:.12g}",
+            f"white at {white:.12g}",
+        )
     # Anywhere else, its name alone might be that of a shipped one.
     beside = {folder.parent.resolve() for folder in shipped().values()}
     name = entry.name if entry.folder.parent.resolve() in beside else f"./{entry.name}"

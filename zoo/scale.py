@@ -1,4 +1,4 @@
-"""Which number is white in an image, and how numbers on another scale than that are told."""
+"""Which number is white in an image, how numbers on another scale than that are told, and how gray a colour is."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.options import add_white, whole_number
-from zoo.cli.say import say, with_progress
+from zoo.cli.say import say, say_failed, with_progress
 from zoo.errors import InputError, UsageError, ZooError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 except ZooError as error:  # the others are shown
                     if (failed := failed + 1) == len(pairs) and not shown:
                         raise
-                    say(f"zoo: error: {' '.join(str(error).split())}")
+                    say_failed(error)
 
         with file_beside(args.output) as temporary:
             page = compare_page(read(), side=args.side)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.options import add_ensemble, add_white, ending, number, sigma, tile, whole_number
-from zoo.cli.say import say
+from zoo.cli.say import say, say_failed
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _share(jobs: int) -> int | None:
 def _tell(outcome: Outcome) -> None:
     """A line on what became of a picture; nothing on one that had been done."""
     if outcome.error is not None:
-        say(f"zoo: error: {' '.join(str(outcome.error).split())}")
+        say_failed(outcome.error)
     elif outcome.changed:
         say(f"left as it is: {outcome.task.target}, changed since it was made; --again makes it anew")
     elif outcome.report is not None:

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from zoo.cli.options import add_ensemble, add_white, whole_number
-from zoo.cli.say import say
+from zoo.cli.say import say_failed
 from zoo.errors import ZooError
 
 
@@ -52,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     rows, told = [], set()
 
     def tell(error: ZooError) -> None:
-        if (words := " ".join(str(error).split())) not in told:  # of each noise the same
-            told.add(words)
-            say(f"zoo: error: {words}")
+        if str(error) not in told:  # of each noise the same
+            told.add(str(error))
+            say_failed(error)
 
     for noise in noises:
         images = args.images if noise else (args.noisy, args.images)

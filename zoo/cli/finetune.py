@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         say=print,
     )
     place = args.output if os.path.dirname(args.output) else os.path.join(os.curdir, args.output)  # no entry's name
-    place += f" --white {args.white:g}" if args.white else ""
+    place += f" --white {args.white:.12g}" if args.white else ""
     print(f"{verdict}\n{args.output}: use it by its path, as --model {place}")
     return 0
 

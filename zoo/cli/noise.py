@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.options import add_white, ending, whole_number
-from zoo.cli.say import say, with_progress
+from zoo.cli.say import say, say_failed, with_progress
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             if single:
                 raise
             failed += 1
-            say(f"zoo: error: {' '.join(str(error).split())}")
+            say_failed(error)
         else:
             say(f"{task.source} -> {task.target} ({drawn}, seed {args.seed})")
     if not single:

@@ -18,6 +18,11 @@ def say(message: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
+def say_failed(error: Exception) -> None:
+    """Tell in a line of one picture that failed, while the others are done."""
+    say(f"zoo: error: {' '.join(str(error).split())}")
+
+
 def with_progress(things: Iterable[T], doing: str, count: int) -> Iterable[T]:
     """The things, with a bar on a terminal while there are several."""
     if count < 2 or not sys.stderr.isatty():
