@@ -158,7 +158,8 @@ def as_float(array: np.ndarray, white: float | None = None) -> np.ndarray:
     """Any image on the [0, 1] scale: float32 of the same shape. ``white`` is the number that is white, if not the
     largest of its type, or 1 for floats. Alpha is always on the scale of its type.
     """
-    own, white = white_of(array.dtype) or 1, white or white_of(array.dtype) or 1
+    own = white_of(array.dtype) or 1
+    white = white or own
     if white != own and array.ndim == 3 and array.shape[2] in (2, 4):
         return np.divide(array, [*[white] * (array.shape[2] - 1), own], dtype=np.float32)
     return array.astype(np.float32, copy=False) if white == 1 else np.divide(array, np.float32(white), dtype=np.float32)
