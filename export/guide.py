@@ -60,7 +60,9 @@ def interface(facts: Facts) -> str:
 def python_onnx(facts: Facts, file: str) -> str:
     """A Python program that denoises a picture: program IN OUT."""
     return (
-        "import sys\n\nimport numpy as np\nimport onnxruntime\nfrom PIL import Image, ImageOps\n\n"
+        "import os\nimport sys\n\n"
+        'os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: else it reports to its makers\n\n'
+        "import numpy as np\nimport onnxruntime\nfrom PIL import Image, ImageOps\n\n"
         f"session = onnxruntime.InferenceSession({_quoted(file)})\n"
         f"{_feeds(facts)}"
         '(denoised,) = session.run(["denoised"], feeds)\n'
@@ -129,6 +131,7 @@ def cpp_onnx(facts: Facts, file: str) -> str:
         f"{includes}#include <cstdlib>\n#include <fstream>\n#include <vector>\n"
         "#include <onnxruntime_cxx_api.h>\n"
         f"// IN OUT HEIGHT WIDTH; IN and OUT hold {facts.io} values, {facts.layout.upper()}, and nothing else.\n"
+        "// ORT_DISABLE_TELEMETRY=1 in the environment keeps ONNX Runtime from reporting to its makers.\n"
         "int main(int argc, char** argv) {\n"
         "  if (argc != 5) return 2;\n"
         "  int64_t height = std::atoll(argv[3]), width = std::atoll(argv[4]);\n"

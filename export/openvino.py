@@ -40,7 +40,8 @@ def to_openvino(
     proto, facts = onnx_model(model, metadata=metadata), Facts.of(model, metadata)
 
     def write(folder: Path) -> None:
-        converted = openvino.convert_model(io.BytesIO(proto.SerializeToString()))
+        # Not convert_model, which reports to its makers.
+        converted = openvino.Core().read_model(io.BytesIO(proto.SerializeToString()))
         for key, value in (metadata or {}).items():
             converted.set_rt_info(value, ["model_info", key])
         openvino.save_model(converted, folder / FILE, compress_to_fp16=False)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.errors import MissingExtraError, UsageError, one_line
-from zoo.inference.denoiser import REFUSED
+from zoo.inference.onnx_runtime import REFUSED, onnxruntime, session_options
 
 IO = Literal["float32", "uint8"]
 INPUTS = ("image", "sigma")
@@ -52,11 +52,10 @@ def runners(artifact: Path) -> dict[str, Runner]:
 
 def _onnx(path: Path) -> dict[str, Runner]:
     """With all of ONNX Runtime's optimizations, and with none."""
-    import onnxruntime
 
     def opened(level: onnxruntime.GraphOptimizationLevel) -> Runner:
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level, options.log_severity_level = level, 3
+        options = session_options()
+        options.graph_optimization_level = level
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except REFUSED as error:

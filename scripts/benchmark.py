@@ -27,7 +27,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from errors import errors_in_one_line
 from onnx import TensorProto, helper
 from readme import README, around, write_between
@@ -38,6 +37,7 @@ from export.card import decibels, table
 from zoo.atomic import file_beside
 from zoo.cli.options import add_data
 from zoo.inference.onnx_file import OnnxFile
+from zoo.inference.onnx_runtime import onnxruntime, session_options
 from zoo.inference.pictures import as_float
 
 PICTURE = Path(__file__).with_suffix(".png")
@@ -83,8 +83,7 @@ class Product(Timed):
         ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (MATRIX, MATRIX)) for name in "abc"]
         graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "product", ends[:2], ends[2:])
         proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options = session_options(threads)
         values = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)
         session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
         super().__init__(session, {"a": values[0], "b": values[1]})
@@ -122,8 +121,7 @@ def work(contestant: Contestant) -> float:
 def where_time_goes(contestant: Contestant) -> str:
     """The kinds of nodes that take most of the time, after ONNX Runtime's own fusions."""
     with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = contestant.threads
+        options = session_options(contestant.threads)
         options.enable_profiling, options.profile_file_prefix = True, str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(str(contestant.path), options)
         for _ in range(3):

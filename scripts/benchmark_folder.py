@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from rich.progress import track
 from skimage import data
 
@@ -25,6 +24,7 @@ import zoo
 from zoo.cli.options import whole_number
 from zoo.inference.denoise_file import Settings
 from zoo.inference.folder import Denoisers, denoise_all, way
+from zoo.inference.onnx_runtime import onnxruntime
 from zoo.inference.reading import read_image
 from zoo.inference.tasks import Journal, plan, prepare
 from zoo.inference.writing import write_image

@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 from benchmark import Contestant, processor, race
 from errors import errors_in_one_line
 from score_entries import SETS, noises
@@ -28,6 +27,7 @@ from export.entry import measured
 from export.loss import LIMIT
 from zoo.cli.options import add_data
 from zoo.errors import ParityError
+from zoo.inference.onnx_runtime import onnxruntime
 
 
 def quantize(entry: zoo.Pretrained, path: Path) -> dict[str, Any]:

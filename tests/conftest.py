@@ -12,6 +12,7 @@ import pytest
 # Before anything imports TensorFlow or Keras: the tests should not depend on the settings of whoever runs them.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before tests import ONNX Runtime by themselves
 
 
 @pytest.fixture(scope="session")

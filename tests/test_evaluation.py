@@ -6,6 +6,7 @@ import json
 import math
 import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,12 @@ def test_pairs_that_do_not_fit_are_told(folder: Path, gray: np.ndarray, tmp_path
         ((tmp_path / "few", folder), "'b' is only in one of"),
         (([gray], [gray, gray]), "1 noisy and 2 clean images"),
         (([gray], [gray[:40]]), "image 0: noisy of 70×80 pixels, clean of 40×80"),
-        (folder, "no noise for images=.*expected one, such as gaussian:25, or a pair"),
+        (folder, f"no noise for .*{folder.name}.*expected one, such as gaussian:25, or a pair"),
+        ([gray] * 3, "^no noise for a list of images; expected one, such as gaussian:25, or a pair"),
+        (
+            [gray] * 2,
+            r"^no noise for two images; expected one, such as gaussian:25, or a pair \(\[noisy\], \[clean\]\)$",
+        ),
     ]
     for images, message in wrong:
         with pytest.raises(ZooError, match=message):
@@ -389,6 +395,16 @@ def test_levels_that_were_measured_are_not_doubted(gray: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ZooWarning)
         evaluate("resnet-gaussian-gray-aware", [gray[:64, :64]], "gaussian:0.5")
+
+
+def test_threads_that_measure_leave_warnings_as_they_are(gray: np.ndarray) -> None:
+    """They are one for all threads of a process."""
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        some = [pool.submit(evaluate, "resnet-gaussian-gray-tiny", [gray[:16, :16]], "gaussian:25") for _ in range(40)]
+        changed = [list(warnings.filters) != before for _ in iter(lambda: all(one.done() for one in some), True)]
+    assert not any(changed) and list(warnings.filters) == before
+    assert len({one.result() for one in some}) == 1
 
 
 def test_keras_models_that_do_not_fit(gray: np.ndarray) -> None:

@@ -342,6 +342,29 @@ def test_an_image_without_a_channel_axis_is_refused():
         zoo.Gaussian(25).sample(np.zeros((4, 4), np.float32), np.random.default_rng(0))
 
 
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), r"image is uint8 of shape \(4, 4, 3\); expected float .*: bytes / 255, say"),
+        ([[[0.5]]], "image is list; expected float"),
+        (np.full((4, 4, 3), np.nan), "NaN or infinite values; expected finite ones"),
+    ],
+)
+def test_an_image_that_is_none_is_refused(image, words):
+    with pytest.raises(UsageError, match=words):
+        zoo.Gaussian(25).sample(image, np.random.default_rng(0))
+
+
+def test_what_draws_no_numbers_is_refused():
+    for rng in (0, None, np.random.RandomState(0)):
+        with pytest.raises(UsageError, match=r"^rng=.*; expected such as numpy.random.default_rng\(0\)$"):
+            zoo.Gaussian(25).sample(np.zeros((4, 4, 1)), rng)
+    with pytest.raises(UsageError, match="jpeg:50 on an image of 4 channels; expected 1 or 3"):
+        zoo.Jpeg(50).sample(np.zeros((4, 4, 4)), np.random.default_rng(0))
+    with pytest.raises(UsageError, match="expected a tuple of noises"):
+        zoo.Mixture(("gaussian:5",))
+
+
 def test_the_middle_of_a_noise():
     middles = {
         "gaussian:0-55": "gaussian:27.5",

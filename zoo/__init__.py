@@ -10,9 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from zoo.architectures import architectures, build, encoder, load_keras
     from zoo.architectures.accounting import account as accounting
-    from zoo.errors import ZooError
+    from zoo.errors import (
+        DivergenceError,
+        EntryError,
+        InputError,
+        MissingExtraError,
+        ParityError,
+        UsageError,
+        WorkersError,
+        ZooError,
+        ZooWarning,
+    )
     from zoo.evaluation import Score, evaluate
     from zoo.finetuning.finetune import finetune
     from zoo.inference.denoiser import Denoiser, load
@@ -64,28 +76,41 @@ _PUBLIC = {
     "Schedule": ("zoo.training.optimizers", "Schedule"),
     "evaluate": ("zoo.evaluation", "evaluate"),
     "Score": ("zoo.evaluation", "Score"),
-    "ZooError": ("zoo.errors", "ZooError"),
+    **{
+        name: ("zoo.errors", name)
+        for name in ("ZooError", "UsageError", "InputError", "EntryError", "MissingExtraError", "DivergenceError")
+    },
+    **{name: ("zoo.errors", name) for name in ("WorkersError", "ParityError", "ZooWarning")},
 }
 
 __all__ = [
+    "__version__",
     "Augment",
     "Bayer",
     "Bits",
     "Blocks",
     "Camera",
     "Denoiser",
+    "DivergenceError",
+    "EntryError",
     "Gaussian",
+    "InputError",
     "Jpeg",
+    "MissingExtraError",
     "Mixture",
     "Noise",
+    "ParityError",
     "Poisson",
-    "Raw",
     "Pretrained",
+    "Raw",
     "SaltPepper",
     "Schedule",
     "Score",
     "Sometimes",
+    "UsageError",
+    "WorkersError",
     "ZooError",
+    "ZooWarning",
     "accounting",
     "all_devices",
     "architectures",
@@ -102,13 +127,22 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _found(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("denoise-zoo")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     module, attribute = _PUBLIC[name]
-    value = getattr(importlib.import_module(module), attribute)
-    globals()[name] = value
-    return value
+    return getattr(importlib.import_module(module), attribute)
+
+
+if not TYPE_CHECKING:  # who checks types would take every name for one of these
+
+    def __getattr__(name: str) -> Any:
+        globals()[name] = value = _found(name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class ZooError(Exception):
@@ -30,7 +31,11 @@ class MissingExtraError(ZooError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs packages of the extra '{extra}': pip install 'denoise-zoo[{extra}]'")
-        self.extra = extra
+        self.feature, self.extra = feature, extra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pool of processes brings errors home pickled; of one that cannot be, it breaks or waits for ever."""
+        return type(self), (self.feature, self.extra)
 
 
 class DivergenceError(ZooError):

@@ -237,7 +237,10 @@ def _sources(images: Any) -> list[tuple[str, Any]]:
 def _pairs(images: Any) -> list[tuple[str, Any, Any]]:
     """Name, noisy image and clean image (path or array) of each pair."""
     if not isinstance(images, tuple | list) or len(images) != 2:
-        raise UsageError(f"no noise for images={images!r}; expected one, such as gaussian:25, or a pair (noisy, clean)")
+        given = repr(images) if isinstance(images, str | os.PathLike) else f"a {type(images).__name__} of images"
+        raise UsageError(f"no noise for {given}; expected one, such as gaussian:25, or a pair (noisy, clean)")
+    if any(isinstance(half, np.ndarray) and half.ndim < 3 for half in images):
+        raise UsageError("no noise for two images; expected one, such as gaussian:25, or a pair ([noisy], [clean])")
     if all(isinstance(half, str | os.PathLike) for half in images):
         folders = Path(images[0]), Path(images[1])
         files = paired(*folders, lambda folder: [path for _, path in _sources(folder)])
@@ -372,9 +375,8 @@ def _from_denoiser(denoiser: Denoiser) -> _Model:
     takes_sigma = denoiser.entry.takes_sigma
 
     def run(image: np.ndarray, sigma: float) -> np.ndarray:
-        with warnings.catch_warnings():  # of a level that looks like one on another scale: it was measured, or drawn
-            warnings.simplefilter("ignore", ZooWarning)
-            return denoiser(image, sigma=sigma if takes_sigma else None, white=1)
+        # However small a level is, it was measured, or drawn.
+        return denoiser.apply(image, sigma=sigma if takes_sigma else None, white=1)
 
     return _Model(denoiser.channels, takes_sigma, run)
 

@@ -95,9 +95,17 @@ class Noise(ABC):
 
         Returns:
             float32 array of the same shape, **not clipped** to [0, 1].
+
+        Raises:
+            UsageError: An image of another type or shape, or with NaN or infinity, or no random generator.
         """
-        if image.ndim != 3:
-            raise UsageError(f"image of shape {image.shape}; expected (height, width, channels)")
+        if not isinstance(image, np.ndarray) or image.ndim != 3 or image.dtype.kind != "f":
+            form = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise UsageError(f"image is {form}; expected float (height, width, channels) in [0, 1]: bytes / 255, say")
+        if not np.isfinite(image).all():
+            raise UsageError("image with NaN or infinite values; expected finite ones")
+        if not isinstance(rng, np.random.Generator):
+            raise UsageError(f"rng={rng!r}; expected such as numpy.random.default_rng(0)")
         return self.draw(rng).apply(image.astype(np.float32, copy=False), rng)
 
     @abstractmethod
@@ -281,6 +289,8 @@ class Jpeg(Noise):
             raise InputError(
                 f"JPEG of {image.shape[1]}×{image.shape[0]} pixels; it has at most {MOST_OF_JPEG} in a row"
             )
+        if image.shape[-1] not in (1, 3):
+            raise UsageError(f"{self.name} on an image of {image.shape[-1]} channels; expected 1 or 3")
         pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
@@ -312,6 +322,12 @@ class Mixture(Noise):
     parts: tuple[Noise, ...]
     kind = "mixture"
     bounds = {}
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.parts, tuple) or not all(isinstance(part, Noise) for part in self.parts):
+            raise UsageError(
+                f"a mixture of {self.parts!r}; expected a tuple of noises, such as (Gaussian(5), Jpeg(80))"
+            )
 
     @property
     def name(self) -> str:

@@ -75,6 +75,17 @@ def test_closed_streams_stop_nothing(closed, blur, gray_file, tmp_path):
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
 
 
+def test_nobody_is_told_of_what_is_done_here(gray_file, blur, tmp_path):
+    """ONNX Runtime reports to its makers, and marks the machine for that, unless it is told not to."""
+    silent = {"CI", "ORT_DISABLE_TELEMETRY"}
+    environment = {name: value for name, value in os.environ.items() if name not in silent}
+    environment |= {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    command = [sys.executable, "-m", "zoo.cli", "denoise", gray_file, "-o", tmp_path / "out.png", "--model", blur(1)]
+    subprocess.run(list(map(str, command)), check=True, env=environment)
+    assert (tmp_path / "out.png").is_file() and not list((tmp_path / "home").rglob("*"))
+
+
 def test_what_a_terminal_cannot_spell(blur):
     command = [sys.executable, "-m", "zoo.cli", "show", blur(1)]
     process = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})

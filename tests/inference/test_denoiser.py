@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -277,6 +279,27 @@ def test_a_denoiser_goes_to_other_processes(toy: Toy) -> None:
     np.testing.assert_array_equal(again(image), denoiser(image))
 
 
+class OfOnesOwn(Denoiser):
+    """A denoiser of somebody's own."""
+
+    calls = 0
+
+
+def test_a_denoiser_of_ones_own_stays_one(toy: Toy) -> None:
+    denoiser = OfOnesOwn(toy(), threads=1)
+    denoiser.calls = 3
+    for again in (pickle.loads(pickle.dumps(denoiser)), copy.copy(denoiser)):
+        assert type(again) is OfOnesOwn and again.calls == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_an_entry_may_lie_where_names_are_no_text(toy: Toy, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"m\xe9")
+    shutil.copytree(toy().folder, folder)
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    np.testing.assert_array_equal(load(folder, threads=1)(image), load(toy().folder, threads=1)(image))
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True])
 def test_wrong_threads(toy: Toy, threads: Any) -> None:
     with pytest.raises(UsageError, match="threads="):
@@ -380,6 +403,19 @@ def test_a_scale_that_is_unlikely_is_told(toy: Toy, image: np.ndarray, words: st
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         denoise(image, white=float(image.max()))
+        denoise.apply(image)
+
+
+def test_a_white_that_is_given_is_doubted_too(toy: Toy) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    image = np.random.default_rng(0).random((20, 30))
+    with pytest.warns(ZooWarning, match="^hardly anything above 1, where white is 255: ") as told:
+        denoise(image, white=255)
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        denoise.apply(image, white=255)
+        denoise(image * 3, white=255)  # dark, and no more than that
 
 
 def test_a_hot_pixel_hides_no_scale_and_dark_bytes_are_in_order(toy: Toy) -> None:

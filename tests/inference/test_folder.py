@@ -255,11 +255,11 @@ def test_pictures_that_wait_for_the_model_are_not_computed_for_who_stops(
     real = folder.denoise_file
 
     class Noted(Denoiser):
-        def __call__(self, image: Any, **how: Any) -> np.ndarray:
+        def apply(self, image: Any, **how: Any) -> np.ndarray:
             computed.append(image)
             entered.set()
             time.sleep(0.5)
-            return super().__call__(image, **how)
+            return super().apply(image, **how)
 
     denoiser = Noted(toy())
     monkeypatch.setattr(folder, "denoise_file", lambda s, t, _, *a, **k: real(s, t, lambda _: denoiser, *a, **k))

@@ -34,9 +34,9 @@ class Version(argparse.Action):
     """``--version``, looked up when it is asked for: reading what is installed takes longer than starting."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        from importlib.metadata import version
+        import zoo
 
-        print(f"denoise-zoo {version('denoise-zoo')}")
+        print(f"denoise-zoo {zoo.__version__}")
         parser.exit()
 
 

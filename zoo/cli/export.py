@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.atomic import check_folder
+from zoo.beside import expect_export
 from zoo.cli.options import number, whole_number
 from zoo.errors import UsageError
 
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if wrong := [f"--{name.replace('_', '-')}" for name in given if name not in kind.options]:
         raise UsageError(f"{', '.join(wrong)} with --to {args.to}, which does not take it; leave it out")
 
+    expect_export()
     import export as exporters
     import zoo
     from export.deliver import check_file, foreign

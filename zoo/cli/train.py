@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.beside import expect_export
 from zoo.cli.heavy import import_keras
 from zoo.cli.options import number, whole_number
 from zoo.cli.say import say
@@ -108,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
 
     import zoo
 
+    if find_spec("onnx") is not None:  # it is going to be an entry
+        expect_export()
     _say_what_is_left_out(args.data, args.noisy, args.validation)
     if args.noisy:
         _say_if_swapped(args.noisy, args.data)

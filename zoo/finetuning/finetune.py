@@ -19,6 +19,7 @@ import numpy as np
 
 from zoo.architectures import load_keras
 from zoo.atomic import sweep
+from zoo.beside import expect_export
 from zoo.errors import MissingExtraError, UsageError, ZooWarning
 from zoo.evaluation import WINDOW
 from zoo.finetuning.plan import kept_plan, place, refuse_another, remember, run_folder
@@ -103,6 +104,7 @@ def finetune(
     """
     if find_spec("onnx") is None:  # before time is spent
         raise MissingExtraError("an entry's ONNX file", "export")
+    expect_export()
     from export.entry import publish  # whatever fails here, fails before time is spent
 
     # JSON knows no numbers of numpy's.

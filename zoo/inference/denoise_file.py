@@ -129,7 +129,7 @@ def denoise_into(
     how["white"] = white
 
     def clean(source: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-        return model(source, **how, out=into, progress=progress)
+        return model.apply(source, **how, out=into, progress=progress)
 
     planes = settings.planes and image.ndim == 3
     channels = image.shape[2] - has_alpha if planes else channels_of(image)

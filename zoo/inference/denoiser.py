@@ -13,22 +13,18 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as states  # pyright: ignore[reportAttributeAccessIssue]
 
 from zoo.errors import EntryError, UsageError, ZooError, ZooWarning, one_line
 from zoo.inference.ensemble import check_ensemble, margin, run_ensemble
 from zoo.inference.images import check_batch, check_image, from_tensor, to_tensor
 from zoo.inference.noise_level import noise_level
+from zoo.inference.onnx_runtime import REFUSED, onnxruntime, session_options
 from zoo.inference.tiling import Progress, Tile, TileSize, check_tile, run_batch, run_tiled
 from zoo.pretrained import Pretrained, describe, shipped
 from zoo.scale import check_white, doubt, white_of
 
 MODEL_FILE = "model.onnx"
 Provider = str | tuple[str, dict[str, Any]]
-# ONNX Runtime's exceptions have no parent of their own.
-REFUSED = (states.Fail, states.InvalidArgument, states.InvalidGraph, states.InvalidProtobuf, states.NotImplemented)
-REFUSED += (states.RuntimeException, states.EPFail, states.NoSuchFile)
 
 # What a picture is denoised with, by its channels, when nobody says: the first of these that is shipped.
 EVERYDAY = {1: ("resnet-gaussian-gray",), 3: ("resnet-photo-color", "resnet-gaussian-color")}
@@ -61,7 +57,8 @@ class Denoiser:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pools of processes: another one is made there."""
-        return partial(Denoiser, **self._how), (self.entry,)
+        added = {name: value for name, value in vars(self).items() if name not in ("entry", "_how", "_session")}
+        return partial(type(self), **self._how), (self.entry,), added or None
 
     def __repr__(self) -> str:
         return f"Denoiser({self.entry.name!r})"
@@ -81,9 +78,10 @@ class Denoiser:
         """Denoise one image, or a batch of images of one size.
 
         Args:
-            image: H×W, H×W×1, or H×W×2 with alpha for a gray model; H×W×3, or H×W×4 with alpha for a colour model; any
-                H, W ≥ 1; or N×H×W×C for a batch. uint8, uint16, or float around [0, 1] (noise may leave that range:
-                nothing is clipped). It may be a memory map larger than the memory.
+            image: H×W, H×W×1, or H×W×2 with alpha for a gray model; H×W×3 (red, green, blue; OpenCV reads them the
+                other way round), or H×W×4 with alpha for a colour model; any H, W ≥ 1; or N×H×W×C for a batch. uint8,
+                uint16, or float around [0, 1] (noise may leave that range: nothing is clipped). It may be a memory map
+                larger than the memory.
             sigma: The noise's standard deviation on the 0–255 scale, for entries that take it, or "auto" to have it
                 estimated (:func:`zoo.inference.noise_level.noise_level`); None for all others.
             strength: How much of the noise that was found is taken away, from 0 (none) to 1 (all).
@@ -103,22 +101,54 @@ class Denoiser:
             InputError: An image that is none of these. UsageError: ``sigma``, ``strength``, ``ensemble``, ``white``,
                 ``tile`` or ``out`` that does not fit.
         """
-        sigma = check_sigma(self.entry, sigma)
+        how: dict[str, Any] = {"sigma": sigma, "strength": strength, "ensemble": ensemble, "white": white, "tile": tile}
+        self._check(image, **how)
+        for words in (doubt_sigma(sigma), doubt(image, white)):
+            if words:
+                warnings.warn(words, ZooWarning, stacklevel=2)
+        return self._denoise(image, **how, out=out, progress=progress)
+
+    def apply(self, image: np.ndarray, **how: Any) -> np.ndarray:
+        """As a call, but without a warning, whatever scale ``white`` and ``sigma`` seem to be on: for whoever has
+        looked at that before."""
+        how = {"sigma": None, "strength": 1.0, "ensemble": 1, "white": None, "tile": "auto"} | how
+        out, progress = how.pop("out", None), how.pop("progress", None)
+        self._check(image, **how)
+        return self._denoise(image, **how, out=out, progress=progress)
+
+    def _check(self, image: np.ndarray, *, sigma: Any, strength: float, ensemble: int, white: Any, tile: Any) -> None:
+        check_sigma(self.entry, sigma)
         if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
             raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
         check_ensemble(ensemble)
         check_tile(tile)
         check_white(white)
-        self._check_images(image, white)
-        if white is None and (words := doubt(image)):
-            warnings.warn(words, ZooWarning, stacklevel=2)
+        if not isinstance(image, np.ndarray) or image.ndim != 4:
+            check_image(image, self.channels, white)
+            return
+        check_batch(image)
+        for single in image:
+            check_image(single, self.channels, white)
+
+    def _denoise(
+        self,
+        image: np.ndarray,
+        *,
+        sigma: float | Literal["auto"] | None,
+        strength: float,
+        ensemble: int,
+        white: float | None,
+        tile: TileSize,
+        out: np.ndarray | None,
+        progress: Progress | None,
+    ) -> np.ndarray:
         if isinstance(image, np.matrix):  # whose parts are matrices again, of two dimensions
             image = np.asarray(image)
         if sigma == "auto" and image.ndim == 4:  # each has a level of its own
             how: dict[str, Any] = {"sigma": sigma, "strength": strength, "ensemble": ensemble, "tile": tile}
             how["white"] = white or white_of(image.dtype) or 1
-            return _stacked((self(single, **how) for single in image), image, out, progress)
-        level = min(noise_level(image, white), 255.0) if sigma == "auto" else sigma
+            return _stacked((self.apply(single, **how) for single in image), image, out, progress)
+        level = min(noise_level(image, white), 255.0) if isinstance(sigma, str) else sigma
         feeds = {} if level is None else {"sigma": np.array([[level / 255]], np.float32)}
         if out is None:
             out = np.empty(image.shape, image.dtype)
@@ -198,14 +228,6 @@ class Denoiser:
         finally:
             asked.put(False)
 
-    def _check_images(self, image: np.ndarray, white: float | None) -> None:
-        if not isinstance(image, np.ndarray) or image.ndim != 4:
-            check_image(image, self.channels, white)
-            return
-        check_batch(image)
-        for single in image:
-            check_image(single, self.channels, white)
-
     def _run(self, tensor: np.ndarray, feeds: dict[str, np.ndarray]) -> np.ndarray:
         """The graph's answer to (n, h, w, C)."""
         feeds = {name: np.repeat(value, len(tensor), axis=0) for name, value in feeds.items()}
@@ -219,9 +241,8 @@ class Denoiser:
         return np.asarray(output)
 
 
-def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> float | Literal["auto"] | None:
-    """A noise level as a number, "auto", or None, once it is sure that the entry takes it. Raises UsageError; warns of
-    one that looks to be on another scale."""
+def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> None:
+    """Refuse a noise level that the entry does not take, or the lack of one. Raises UsageError."""
     name = entry.name
     if not entry.takes_sigma:
         if sigma is not None:
@@ -229,20 +250,21 @@ def check_sigma(entry: Pretrained, sigma: float | Literal["auto"] | None) -> flo
                 f"sigma={sigma!r} for {name!r}, which takes no noise level; leave it out, or take one that does: "
                 f"{taking_sigma(entry.channels)}"
             )
-        return None
-    if isinstance(sigma, str) and sigma == "auto":
-        return "auto"
-    if isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
+    elif isinstance(sigma, str) and sigma == "auto":
+        return
+    elif isinstance(sigma, bool) or not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 255:
         raise UsageError(f"sigma={sigma!r} for {name!r}; expected a noise level from 0 to 255, such as 25, or 'auto'")
+
+
+def doubt_sigma(sigma: float | Literal["auto"] | None) -> str:
+    """What to say of a level that is legal and seldom meant: other libraries take it on the image's scale."""
+    if sigma is None or isinstance(sigma, str) or not 0 < sigma < 1:
+        return ""
     level = float(sigma)
-    if 0 < level < 1:  # legal, and seldom meant: other libraries take it on the image's scale
-        warnings.warn(
-            f"sigma={level:g} is hardly any noise on the 0–255 scale; for a deviation of {level:g} on the [0, 1] scale "
-            f"pass sigma={255 * level:.3g}",
-            ZooWarning,
-            stacklevel=3,
-        )
-    return level
+    return (
+        f"sigma={level:g} is hardly any noise on the 0–255 scale; for a deviation of {level:g} on the [0, 1] scale "
+        f"pass sigma={255 * level:.3g}"
+    )
 
 
 def taking_sigma(*channels: int) -> str:
@@ -320,11 +342,7 @@ def everyday(channels: int) -> str:
 def _options(threads: int | None) -> onnxruntime.SessionOptions:
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1):
         raise UsageError(f"threads={threads!r}; expected a whole number from 1 on, or None for one per core")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors: what matters of the warnings is raised here
-    if threads is not None:
-        options.intra_op_num_threads = int(threads)
-    return options
+    return session_options(threads)
 
 
 def _known(providers: Sequence[Provider] | None) -> list[Provider]:
@@ -345,7 +363,8 @@ def _session(
 ) -> onnxruntime.InferenceSession:
     path = entry.file(MODEL_FILE)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # Its content, since ONNX Runtime takes no path that is not text.
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
     except REFUSED as error:
         raise EntryError(f"{str(path)!r} cannot be run ({one_line(error)}); publish the entry again") from error
     # ONNX Runtime falls back to the CPU where a provider's drivers are missing: slow, and not what was asked for.

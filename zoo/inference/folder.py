@@ -7,13 +7,14 @@ import hashlib
 import json
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 
-from zoo.errors import InputError, UsageError, ZooError, one_line
+from zoo.errors import InputError, UsageError, ZooError, ZooWarning, one_line
 from zoo.inference.denoise_file import Report, Settings, denoise_file
-from zoo.inference.denoiser import EVERYDAY, Denoiser, check_sigma, everyday, load, taking_sigma
+from zoo.inference.denoiser import EVERYDAY, Denoiser, check_sigma, doubt_sigma, everyday, load, taking_sigma
 from zoo.inference.pictures import check_output
 from zoo.inference.tasks import Journal, Task
 from zoo.inference.tiling import Progress
@@ -55,13 +56,16 @@ class Denoisers:
             return self._load(self.model or everyday(channels))
 
     def check(self, settings: Settings) -> None:
-        """Refuse what would be refused of each picture. Raises UsageError: a noise level where none is taken."""
+        """Refuse what would be refused of each picture, and warn of what would be doubted. Raises UsageError: a noise
+        level where none is taken."""
         if self.model is None and settings.sigma is not None:
             raise UsageError(
                 f"sigma={settings.sigma!r} without a model; {everyday(1)} and {everyday(3)} find the level by "
                 f"themselves: leave it out, or take one that is told (--model): {taking_sigma(1, 3)}"
             )
         check_sigma(describe(self.model or everyday(1)), settings.sigma)
+        if words := doubt_sigma(settings.sigma):
+            warnings.warn(words, ZooWarning, stacklevel=2)
 
     def fingerprint(self) -> str:
         """What the pictures' pixels depend on."""

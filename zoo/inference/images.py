@@ -34,10 +34,14 @@ class ImageForm:
     white: float
 
 
-def _first(array: np.ndarray) -> str:
-    """What to do about channels that stand where PyTorch has them."""
-    where = array.ndim - 3
-    return ": numpy.moveaxis(image, -3, -1)" if where in (0, 1) and array.shape[where] in (1, 3, 4) else ""
+def _mend(array: np.ndarray) -> str:
+    """What to do about channels that stand where PyTorch has them, or gray images in a stack."""
+    mends, where = [], array.ndim - 3
+    if where in (0, 1) and array.shape[where] in (1, 3, 4):
+        mends.append("channels that come first by numpy.moveaxis(image, -3, -1)")
+    if array.ndim == 3:
+        mends.append("gray images in a stack by image[..., numpy.newaxis]")
+    return f": {', '.join(mends)}" if mends else ""
 
 
 def check_batch(array: np.ndarray) -> None:
@@ -45,7 +49,7 @@ def check_batch(array: np.ndarray) -> None:
     if not len(array):
         raise InputError(f"batch of shape {array.shape} has no images; expected at least one")
     if array.shape[3] not in (1, 2, 3, 4):
-        raise InputError(f"batch of shape {array.shape}; {SHAPES}{_first(array)}")
+        raise InputError(f"batch of shape {array.shape}; {SHAPES}{_mend(array)}")
 
 
 def channels_of(array: np.ndarray) -> int:
@@ -55,13 +59,13 @@ def channels_of(array: np.ndarray) -> int:
         InputError: Not a numpy array, or of no such shape, or without pixels.
     """
     if not isinstance(array, np.ndarray):
-        raise InputError(f"image of type {type(array).__name__}; expected a numpy array")
+        raise InputError(f"image of type {type(array).__name__}; expected a numpy array: numpy.asarray(image)")
     if isinstance(array, np.ma.MaskedArray):
         raise InputError(
             "masked image, whose masked pixels no model can leave out; expected all: fill them (.filled())"
         )
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 2, 3, 4)):
-        raise InputError(f"image of shape {array.shape}; {SHAPES}{_first(array)}")
+        raise InputError(f"image of shape {array.shape}; {SHAPES}{_mend(array)}")
     if array.size == 0:
         raise InputError(f"image of shape {array.shape} has no pixels; expected at least 1×1")
     return 3 if array.ndim == 3 and array.shape[2] > 2 else 1
@@ -82,7 +86,10 @@ def check_image(array: np.ndarray, channels: int, white: float | None = None) ->
     """
     found = channels_of(array)
     if white_of(array.dtype) is None and array.dtype.kind != "f":
-        raise InputError(f"image of type {array.dtype}; expected uint8, uint16, or float around [0, 1]")
+        raise InputError(
+            f"image of type {array.dtype}; expected uint8, uint16, or float around [0, 1]: "
+            "image.astype(numpy.float32), and white= says which number is white"
+        )
     if found != channels:
         raise InputError(
             f"{COLOR_NAMES[found]} image of shape {array.shape} for a model that takes {channels} channel"

@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from zoo.errors import InputError, UsageError, ZooError, one_line
-from zoo.inference.denoiser import REFUSED
+from zoo.inference.onnx_runtime import REFUSED, onnxruntime, session_options
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
@@ -31,9 +30,7 @@ class OnnxFile:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"no such file: {str(path)!r}; expected an .onnx file")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads or 0
+        options = session_options(threads)
         try:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except REFUSED as error:
