@@ -24,7 +24,7 @@ from zoo import pretrained
 from zoo.architectures import OWN, OWN_FILE, build, load_keras, own_model
 from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
-from zoo.errors import UsageError
+from zoo.errors import InputError, UsageError
 from zoo.folders import DRAWN
 from zoo.noise import Noise, noise_from_name
 from zoo.pretrained import ENTRY_FILE, Pretrained, sha256, wrong_in
@@ -214,6 +214,12 @@ def _rebuild(
         carrier, rebuilt = (
             own_model(folder / OWN_FILE) if architecture == OWN else build(architecture, **config) for _ in range(2)
         )
+    except InputError as error:  # of a file that nobody has seen
+        told = str(error).partition("cannot be read (")[2].partition("); expected a model")[0]
+        raise UsageError(
+            f"model {model.name!r} cannot be built again from what Keras writes of it: {told or error}; expected "
+            "layers of Keras, or classes with @keras.saving.register_keras_serializable() and a get_config"
+        ) from error
     finally:
         keras.config.set_dtype_policy(policy)
     found, wanted = carrier.get_config()["layers"], model.get_config()["layers"]

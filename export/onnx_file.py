@@ -13,8 +13,8 @@ from export.deliver import deliver_file, version
 from export.guide import Facts, onnx_page
 from export.parity import Parity, check_parity
 from export.runtimes import INPUTS, IO, OUTPUT
-from export.sizes import check_form
 from zoo.architectures.accounting import account
+from zoo.architectures.form import check_form
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -121,8 +121,15 @@ def onnx_model(
         raise UsageError(f"opset={opset!r}; expected a number from {OPSET} to {known}")
     if layout not in get_args(Layout) or io not in get_args(IO):
         raise UsageError(f"layout={layout!r}, io={io!r}; expected 'nhwc' or 'nchw', and 'float32' or 'uint8'")
+    check_form(model)
+    facts = account(model)  # which tells better than a node what does not fit
+    if (made := facts.layers[-1].shape[:2]) != facts.size:
+        (height, width), (before, across) = made, facts.size
+        raise UsageError(
+            f"model {model.name!r} makes {height}×{width} pixels of {before}×{across}; expected as many: "
+            "padding='same', or what was lost padded before"
+        )
     proto = _proto(model, layout, io, opset)
-    facts = account(model)
     described = {
         "layout": f"{layout.upper()}, {io}",
         "range": "0 to 255, rounded and clipped" if io == "uint8" else "[0, 1], not clipped on either side",
@@ -158,7 +165,6 @@ def _proto(model: keras.Model, layout: Layout, io: IO, opset: int) -> onnx.Model
 
     from export.onnx_layers import convert
 
-    check_form(model)
     image, sigma = INPUTS
     graph = convert(
         model, image=image, sigma=sigma, output=OUTPUT, channels_last=layout == "nhwc", eight_bits=io == "uint8"

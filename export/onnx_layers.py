@@ -83,6 +83,8 @@ def _walk(graph: Graph, model: Any, inputs: Sequence[str]) -> str:
                 f"layer {layer.name!r} is a {kind}, which is not known as ONNX nodes; expected one of "
                 f"{', '.join(NODES)}, or a layer with a method onnx_nodes(graph, *inputs)"
             )
+        if write is not _own_nodes and write is not _walk_nested and kind != "SigmaMap":
+            _expect_images(layer, kind, node.input_tensors)
         if len(node.outputs) != 1:
             raise UsageError(f"layer {layer.name!r} gives {len(node.outputs)} outputs; expected one")
         (result,) = node.outputs
@@ -90,6 +92,15 @@ def _walk(graph: Graph, model: Any, inputs: Sequence[str]) -> str:
         if readers[id(result)] > 1:
             graph.shared.add(names[id(result)])
     return names[id(model.outputs[0])]
+
+
+def _expect_images(layer: Any, kind: str, tensors: Sequence[Any]) -> None:
+    """Refuse what nodes would take for an image: the last axis of a level (n, 1) is none of features to them."""
+    if wrong := [tuple(tensor.shape) for tensor in tensors if len(tensor.shape) != 4]:
+        raise UsageError(
+            f"layer {layer.name!r} ({kind}) takes a tensor of shape {wrong[0]}; expected images (n, h, w, features): "
+            "bring the noise level in as a map (zoo.architectures.layers.SigmaMap)"
+        )
 
 
 def _own_nodes(graph: Graph, layer: Any, *inputs: str) -> str:

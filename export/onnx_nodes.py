@@ -1,6 +1,6 @@
 """Keras layers as ONNX nodes: a function per kind of layer, for all that the accounting knows.
 
-Tensors are channels first, as ONNX has them.
+Tensors are channels first, as ONNX has them. What the accounting refuses never comes here.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def _pointwise_conv(graph: Graph, layer: Any, x: str, kernel: np.ndarray, bias: 
 def transposed_conv(graph: Graph, layer: Any, x: str) -> str:
     """As TensorFlow has it: s times the size if "same", and so much more as the kernel reaches beyond if "valid"."""
     kernel, *bias = layer.get_weights()  # (h, w, No, Ni)
-    if layer.output_padding is not None or set(layer.dilation_rate) != {1} or getattr(layer, "groups", 1) != 1:
-        raise UsageError(f"layer {layer.name!r} has output_padding, dilation or groups; expected none of them")
+    if getattr(layer, "groups", 1) != 1:
+        raise UsageError(f"layer {layer.name!r} has groups; expected none")
     beyond = [side - step for side, step in zip(kernel.shape[:2], layer.strides, strict=True)]
     cut = [max(size, 0) if layer.padding == "same" else 0 for size in beyond]
     inputs = (
@@ -108,6 +108,7 @@ ACTIVATIONS = {
     "selu": "Selu",
     "softplus": "Softplus",
     "softsign": "Softsign",
+    "hard_silu": "HardSwish",
 }
 
 
@@ -117,6 +118,8 @@ def activation(graph: Graph, layer: Any, x: str) -> str:
 
 def _activated(graph: Graph, layer: Any, x: str, own: str) -> str:
     """Behind the activation function of a layer."""
+    if hasattr(layer.activation, "get_weights"):  # a layer in place of a function
+        return NODES[type(layer.activation).__name__](graph, layer.activation, x)
     name = getattr(layer.activation, "__name__", str(layer.activation))
     if name in ACTIVATIONS:
         operation = ACTIVATIONS[name]
@@ -132,15 +135,21 @@ def _activated(graph: Graph, layer: Any, x: str, own: str) -> str:
         )
         half = graph.node(f"{own}/half", "Mul", x, graph.weight(f"{own}/two", 0.5))
         return graph.node(own, "Mul", half, share)
+    if name == "relu6":
+        return graph.node(own, "Clip", x, graph.weight(f"{own}/lowest", 0), graph.weight(f"{own}/highest", 6))
+    if name == "hard_sigmoid":
+        return graph.node(own, "HardSigmoid", x, alpha=1 / 6, beta=0.5)
+    if name == "mish":
+        share = graph.node(f"{own}/share", "Tanh", graph.node(f"{own}/softplus", "Softplus", x))
+        return graph.node(own, "Mul", x, share)
     raise UsageError(
         f"layer {layer.name!r} has activation {name!r}; expected one of {', '.join(ACTIVATIONS)}, silu, leaky_relu, "
-        "gelu"
+        "gelu, relu6, hard_sigmoid, mish"
     )
 
 
 def batch_norm(graph: Graph, layer: Any, x: str) -> str:
     """Into the kernel and bias of the convolution in front, where nothing else reads that."""
-    _along_features(layer)
     *learned, mean, variance = (np.asarray(values, np.float64) for values in layer.get_weights())
     factor = (learned.pop(0) if layer.scale else 1) / np.sqrt(variance + layer.epsilon)
     shift = (learned.pop(0) if layer.center else 0) - mean * factor
@@ -158,7 +167,6 @@ def batch_norm(graph: Graph, layer: Any, x: str) -> str:
 
 
 def layer_norm(graph: Graph, layer: Any, x: str) -> str:
-    _along_features(layer)
     if getattr(layer, "rms_scaling", False):
         raise UsageError(f"layer {layer.name!r} has rms_scaling; expected none")
     name, learned = layer.name, [values.reshape(-1, 1, 1) for values in layer.get_weights()]
@@ -241,18 +249,10 @@ def merge_all(operation: str) -> Callable[..., str]:
 
 
 def concatenate(graph: Graph, layer: Any, *inputs: str) -> str:
-    _along_features(layer)
     return graph.node(layer.name, "Concat", *inputs, axis=1)
 
 
-def _along_features(layer: Any) -> None:
-    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) and len(layer.axis) == 1 else layer.axis
-    if axis not in (-1, 3):
-        raise UsageError(f"layer {layer.name!r} has axis={layer.axis}; expected the channels (-1)")
-
-
 def softmax(graph: Graph, layer: Any, x: str) -> str:
-    _along_features(layer)
     return graph.node(layer.name, "Softmax", x, axis=1)
 
 
@@ -269,8 +269,6 @@ def upsampling(graph: Graph, layer: Any, x: str) -> str:
         "nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
         "bilinear": {"mode": "linear", "coordinate_transformation_mode": "half_pixel"},
     }
-    if layer.interpolation not in kinds:
-        raise UsageError(f"layer {layer.name!r} has interpolation={layer.interpolation!r}; expected one of {[*kinds]}")
     scales = graph.weight(f"{layer.name}/scales", (1, 1, *layer.size))
     return graph.node(layer.name, "Resize", x, "", scales, **kinds[layer.interpolation])
 

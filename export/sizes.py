@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.architectures.accounting import account
+from zoo.architectures.form import check_form, is_fixed
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,24 +55,6 @@ def any_size(model: keras.Model) -> keras.Model:
     return keras.Model([image, *level] if level else image, output, name=model.name)
 
 
-def check_form(model: keras.Model) -> None:
-    """Refuse what is no denoiser by its inputs and outputs. Raises UsageError."""
-    try:
-        ends = [list(map(tuple, (x.shape for x in side))) for side in (model.inputs, model.outputs)]
-    except (AttributeError, TypeError, ValueError):  # none, of what was never called on an input of Keras
-        raise UsageError(
-            f"model {model.name!r} is not functional, or not built; expected one with keras.Input"
-        ) from None
-    inputs, outputs = ends
-    image = inputs[0]
-    fits = len(image) == 4 and image[-1] is not None and len(inputs) <= 2 and len(outputs) == 1
-    if not fits or inputs[1:] not in ([], [(None, 1)]) or len(outputs[0]) != 4 or outputs[0][-1] != image[-1]:
-        raise UsageError(
-            f"model {model.name!r} has inputs {inputs} and outputs {outputs}; expected an image (n, h, w, C), perhaps "
-            "the noise level (n, 1) behind it, and one output, an image like that"
-        )
-
-
 def check_colors(model: keras.Model) -> None:
     """Refuse images that are neither gray nor colour, for formats whose users give pictures. Raises UsageError."""
     check_form(model)
@@ -86,8 +69,3 @@ def check_any_size(model: keras.Model) -> None:
     if multiple != 1:
         which = f"multiples of {multiple}" if multiple else "the size that it was built for"
         raise UsageError(f"model {model.name!r} takes sides of {which} only; expected any: use export.any_size(model)")
-
-
-def is_fixed(model: keras.Model) -> bool:
-    """Whether a model was built for one size."""
-    return any(side is not None for side in model.inputs[0].shape[1:3])

@@ -192,3 +192,8 @@ def test_what_is_shipped_is_whole() -> None:
         assert noise_from_name(entry.noise).name == entry.noise
         assert entry.license and entry.scores and entry.training_data and entry.recipe
         assert (folder / "card.md").is_file()
+
+
+def test_a_model_of_keras_is_told_how_to_become_an_entry() -> None:
+    with pytest.raises(UsageError, match=r"'mine.keras' is a model of Keras; expected an entry: .*export.publish"):
+        describe("mine.keras")

@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import onnx
@@ -15,7 +16,8 @@ import pytest
 import export
 import zoo
 from zoo.architectures import own_model
-from zoo.errors import EntryError, InputError
+from zoo.architectures.geometry import Geometry
+from zoo.errors import EntryError, InputError, UsageError
 from zoo.pretrained import sha256
 
 NAME = "shallow-gaussian-gray"
@@ -71,6 +73,24 @@ def test_an_entry_whose_network_has_a_lambda_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="model.json") as caught:
         zoo.load_keras(tmp_path / "mine")
     assert "\n" not in str(caught.value)
+
+
+class Unregistered(keras.layers.Layer):
+    """A layer of one's own that Keras cannot find by its name."""
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def geometry(self) -> Geometry:
+        return Geometry()
+
+
+def test_a_layer_that_is_not_registered_is_named_and_nothing_is_written(tmp_path: Path) -> None:
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same")(Unregistered()(image)), name="mine")
+    with pytest.raises(UsageError, match=r"^model 'mine' cannot be built .* 'Unregistered' is not known: .*regist"):
+        export.publish(model, tmp_path / "mine", noise="gaussian:25")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["3", "[]", "{}", "null", "{", '{"class_name": "Functional"}', '{"class_name": 3}'])

@@ -14,4 +14,6 @@ def expect_export() -> None:
     places = [found.origin or "-", *(found.submodule_search_locations or [])] if found else []
     where = next((place for place in places if Path(place).exists()), "")
     if not where or not Path(where).samefile(Path(__file__).parent.parent / "export" / "__init__.py"):
-        raise UsageError(f"{where!r} hides the package 'export' of denoise-zoo; rename it, or start from another folder")
+        raise UsageError(
+            f"{where!r} hides the package 'export' of denoise-zoo; rename it, or start from another folder"
+        )

@@ -54,6 +54,15 @@ class ZooWarning(UserWarning):
     """What can be meant, and seldom is: the work goes on. The command says it in a line on standard error."""
 
 
+def missing(feature: str, extra: str, error: ModuleNotFoundError) -> ZooError:
+    """What to say where ``feature``, which needs ``extra``, could not import a module: that is not always one of it."""
+    if error.name in (None, "keras", "tensorflow", "onnx"):
+        return MissingExtraError(feature, extra)
+    return UsageError(
+        f"{feature} needs {error.name!r}, which is not installed; install it (KERAS_BACKEND may ask for it)"
+    )
+
+
 def one_line(error: BaseException) -> str:
     """What an error of a library says, in one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -192,6 +192,11 @@ def describe(name: str | os.PathLike[str]) -> Pretrained:
         return Pretrained.from_folder(folder)
     if name and os.path.isdir(name):
         return Pretrained.from_folder(name)
+    if name.endswith(".keras"):
+        raise UsageError(
+            f"{name!r} is a model of Keras; expected an entry: make one by export.publish(zoo.load_keras({name!r}), "
+            "'./my-denoiser', noise=...)"
+        )
     near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4) or list(entries)[:3]
     raise UsageError(
         f"unknown entry {name!r}; expected a folder with an {ENTRY_FILE} or a name of `zoo list`"

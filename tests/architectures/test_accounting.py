@@ -141,6 +141,7 @@ REFUSED = {
     "reshape": (layers.Permute((2, 1, 3), name="bad"), "not known.*geometry"),
     "axis": (layers.Softmax(1, name="bad"), "axis=-1"),
     "bicubic": (layers.UpSampling2D(2, interpolation="bicubic", name="bad"), "bilinear"),
+    "own activation": (layers.Activation(lambda x: x[:, ::-1], name="bad"), "not known.*keras.activations"),
     "output padding": (layers.Conv2DTranspose(4, 3, 2, output_padding=1, name="bad"), "output_padding"),
     "channels first": (layers.ZeroPadding2D(1, data_format="channels_first", name="bad"), "channels_last"),
 }
@@ -159,6 +160,23 @@ def test_joining_along_the_image_or_at_different_sizes_is_refused():
         zoo.accounting(keras.Model(image, layers.Concatenate(2, name="beside")([image, image])))
     with pytest.raises(UsageError, match="'sum' joins tensors of H×W and H/2×W/2"):
         zoo.accounting(keras.Model(image, layers.Add(name="sum")([image, layers.MaxPooling2D(2)(image)])))
+
+
+def test_operations_of_tensors_are_layers_and_of_numbers_are_not():
+    image = keras.Input((None, None, 1))
+    rows = zoo.accounting(keras.Model(image, image - layers.Conv2D(1, 3, padding="same")(image))).layers
+    assert [row.kind for row in rows] == ["InputLayer", "Conv2D", "Subtract"] and rows[-1].parameters == 0
+    for wrong in (lambda x: x * 0.5, lambda x: 1 - x, keras.ops.relu):
+        with pytest.raises(UsageError, match=r"^operation '\w+' \(\w+\) of 1 tensor; expected one of Add.*Rescaling"):
+            zoo.accounting(keras.Model(image, wrong(image)))
+
+
+def test_an_activation_that_is_a_layer_has_its_rule():
+    assert row_of(layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)), 4).receptive_field == 3
+    with pytest.raises(UsageError, match="'bad' .*axis=-1"):
+        row_of(layers.Activation(layers.Softmax(1, name="bad")), 4)
+    with pytest.raises(UsageError, match="'bad' .*or a layer behind it"):  # whose slopes Keras would not keep
+        row_of(layers.Conv2D(4, 3, activation=layers.PReLU(shared_axes=[1, 2]), name="bad"), 4)
 
 
 def test_what_is_no_denoiser_of_any_size_is_refused():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import export
 import zoo
 from zoo.architectures import blocks
 from zoo.architectures.layers import PadToMultiple
@@ -48,6 +51,18 @@ def test_a_model_maps_an_image_to_an_image(architecture, channels):
     assert tuple(model.outputs[0].shape) == (None, None, None, channels)
     for size in [(1, 1), (1, 9), (7, 5), (16, 16), (33, 18)]:
         assert model(np.zeros((2, *size, channels), np.float32)).shape == (2, *size, channels)
+
+
+@pytest.mark.parametrize("architecture", zoo.architectures())
+def test_what_keras_saves_is_read_back_elsewhere_and_exported(architecture, tmp_path):
+    """Layers of an architecture's own must be registered, and known to a process that has not built it."""
+    model = randomize(small(architecture))
+    model.save(tmp_path / "m.keras")
+    program = "import sys, zoo, numpy as n; n.save(sys.argv[2], zoo.load_keras(sys.argv[1])(n.ones((1, 9, 8, 1), 'f')))"
+    command = [sys.executable, "-c", program, tmp_path / "m.keras", tmp_path / "out.npy"]
+    subprocess.run(list(map(str, command)), check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), model(np.ones((1, 9, 8, 1), "f")), atol=1e-5)
+    assert export.to_onnx(model, tmp_path / "m.onnx").max_abs < 1e-5
 
 
 @pytest.fixture(scope="module")

@@ -248,6 +248,16 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
         f"activation {name}": lambda name=name: stack(conv(activation=name), layers.Activation(name))
         for name in ("elu", "selu", "softplus", "softsign", "silu", "gelu", "leaky_relu")
     },
+    **{
+        f"activation {name}": lambda name=name: stack(conv(activation=name), layers.Activation(name))
+        for name in ("relu6", "hard_silu", "hard_sigmoid", "mish")
+    },
+    "layers as activations": lambda: stack(conv(activation=layers.LeakyReLU(0.3)), conv(activation=layers.ReLU(6))),
+    "operations": lambda: stack(
+        lambda x: x - conv(1)(x),
+        lambda x: keras.ops.maximum(x, conv(1)(x)) * conv(1)(x),
+        lambda x: keras.ops.concatenate([x, keras.ops.minimum(x, conv(1)(x) + x)], axis=-1),
+    ),
     "names of the interface": lambda: stack(conv(name="sigma"), conv(name="denoised")),
     "sequential": lambda: keras.Sequential([keras.Input((None, None, 1)), conv(4), layers.ReLU(), conv(1)]),
 }
@@ -271,11 +281,13 @@ def test_every_layer_was_tried(small: Small) -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (lambda: layers.RandomContrast(0.1, name="odd"), "'odd' is a RandomContrast, which is not known"),
+        (lambda: layers.RandomContrast(0.1, name="odd"), r"'odd' \(RandomContrast\) is not known"),
         (lambda: layers.ReLU(threshold=0.1, name="odd"), "'odd' has a threshold"),
-        (lambda: layers.Activation("mish", name="odd"), "'odd' has activation 'mish'"),
-        (lambda: layers.Conv2DTranspose(4, 3, dilation_rate=2, padding="same", name="odd"), "'odd' has .* dilation"),
-        (lambda: layers.BatchNormalization(axis=1, name="odd"), "'odd' has axis=1"),
+        (lambda: layers.Activation("exponential", name="odd"), "'odd' has activation 'exponential'"),
+        (lambda: layers.Conv2DTranspose(4, 3, dilation_rate=2, padding="same", name="odd"), "'odd' .* dilation"),
+        (lambda: layers.BatchNormalization(axis=1, name="odd"), "'odd' .* along axis 1"),
+        (lambda: layers.GroupNormalization(2, name="odd"), "'odd' .* looks at the whole image"),
+        (lambda: layers.Conv2D(4, 3, name="odd"), "makes 6×6 pixels of 8×8; expected as many: padding='same'"),
     ],
 )
 def test_layers_that_are_not_known(tmp_path: Path, layer: Callable[[], layers.Layer], message: str) -> None:
@@ -283,6 +295,13 @@ def test_layers_that_are_not_known(tmp_path: Path, layer: Callable[[], layers.La
     with pytest.raises(UsageError, match=message):
         to_onnx(keras.Model(image, layer()(image)), tmp_path / "m.onnx")
     assert not os.listdir(tmp_path)
+
+
+def test_a_level_is_no_image(tmp_path: Path) -> None:
+    image, sigma = keras.Input((None, None, 1)), keras.Input((1,))
+    told = layers.Multiply()([conv(4)(image), layers.Dense(4, name="odd")(sigma)])
+    with pytest.raises(UsageError, match=r"layer 'odd' \(Dense\) takes a tensor of shape \(None, 1\); .*SigmaMap"):
+        to_onnx(keras.Model([image, sigma], conv(1)(told)), tmp_path / "m.onnx")
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------

@@ -396,6 +396,74 @@ def test_noise_without_a_sampler_is_refused_before_anything_is_done(noise):
         zoo.fit(tiny(), PHOTOGRAPHS, steps=10, **{**QUICK, "noise": noise})
 
 
+class Constant(keras.layers.Layer):
+    """Noise of one's own, by a layer within."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.layers.Activation("linear")
+
+    def call(self, clean):
+        return self.inner(clean) + 0.1
+
+
+def test_noise_by_a_layer_is_drawn_in_float32_whatever_the_network_computes_in():
+    """In bfloat16, the picture itself would be rounded, the target not."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model, noises = tiny(), [Rows(), Constant()]
+        assert all(noise.compute_dtype == "bfloat16" for noise in noises)
+        images = open_images([np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)], 1)
+        for noise in noises:
+            data = batches(images, as_noise(noise), batch=2, patch=32, seed=0, augmentation=Augment.none())
+            for noisy, clean in data.take(1):
+                assert np.ptp((noisy - clean).numpy(), axis=2).max() < 1e-6
+        assert np.isfinite(zoo.fit(model, PHOTOGRAPHS, steps=1, **QUICK | {"noise": noises[0]}).best_psnr)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def network(*body, shape=(None, None, 1), **options):
+    image = x = keras.Input(shape)
+    for layer in body:
+        x = layer(x)
+    return keras.Model(image, x, **options)
+
+
+def even_sides(image):
+    """A U-Net that cannot take others."""
+    half = keras.layers.Conv2D(4, 3, strides=2, padding="same")(image)
+    whole = keras.layers.Conv2DTranspose(4, 2, strides=2)(half)
+    return keras.layers.Conv2D(1, 3, padding="same")(keras.layers.Concatenate()([image, whole]))
+
+
+def conv(features=1, **options):
+    return keras.layers.Conv2D(features, 3, **{"padding": "same"} | options)
+
+
+NO_DENOISERS = {
+    "another number of channels": (lambda: network(conv(3)), {}, "expected an image .* and one output, an image like"),
+    "five channels": (lambda: network(conv(5), shape=(None, None, 5)), {}, "takes 5 channels; expected 1 .* or 3"),
+    "nothing to learn": (lambda: network(conv(trainable=False)), {}, "no weights to train; .* trainable=True"),
+    "smaller": (lambda: network(conv(padding="valid")), {}, "makes 30×94 pixels of 32×96; .* padding='same'"),
+    "even sides alone": (lambda: network(even_sides), {"validation_side": 97}, "cannot take an image of 32×97 .*patch"),
+    "one size": (lambda: network(conv(), shape=(48, 48, 1)), {"patch": 48}, "cannot take .* 48×96 .*validation_side"),
+    "a vector": (lambda: network(keras.layers.Flatten(), shape=(8, 8, 1)), {}, "one output, an image like that"),
+    "types of weights": (
+        lambda: network(conv(4, dtype="float16"), conv(dtype="float32")), {},
+        "weights of float16 and float32, .* clipped together; expected one type",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_DENOISERS)
+def test_what_is_no_denoiser_is_refused_before_time_is_spent(kind, tmp_path):
+    make, options, words = NO_DENOISERS[kind]
+    with pytest.raises(UsageError, match=words):
+        zoo.fit(make(), PHOTOGRAPHS, steps=10, out=tmp_path / "run", **QUICK | options)
+    assert not (tmp_path / "run").exists()
+
+
 def test_pairs_validate_what_is_trained_on_drawn_noise(short_rounds):
     """They are what is measured, whatever is drawn in training. Who is told the level cannot be told theirs."""
     noisy = [image + np.random.default_rng(0).normal(0, 12.75, image.shape) for image in PHOTOGRAPHS]

@@ -23,6 +23,8 @@ import zoo
 from zoo.errors import InputError, UsageError
 from zoo.training.curves import read_csv
 from zoo.training.guide import Guide
+from zoo.training.losses import L1L2
+from zoo.training.run import Run
 
 CONFIG = {"widths": (8, 12), "encoder_depths": (1, 1), "decoder_depths": (1,)}
 PHOTOGRAPHS = [photographs.camera()[:256, :256], photographs.camera()[256:, 256:], photographs.coins()]
@@ -184,6 +186,38 @@ def test_another_run_is_not_resumed(run, other, message):
     with pytest.raises(UsageError, match=message):
         zoo.fit(tiny(), PHOTOGRAPHS, steps=20, out=run, resume=True, **{**QUICK, **other})
     assert contents(run) == before
+
+
+class Constant(keras.layers.Layer):
+    """A noise of one's own."""
+
+    def __init__(self, by, **options):
+        super().__init__(**options)
+        self.by = by
+
+    def call(self, clean):
+        return clean + self.by
+
+    def get_config(self):
+        return {**super().get_config(), "by": self.by}
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ({"loss": L1L2(1, 0.1)}, {"loss": L1L2(0, 1)}),
+        ({"loss": keras.losses.mean_absolute_error}, {"loss": keras.losses.mean_squared_error}),
+        ({"noise": Constant(0.05)}, {"noise": Constant(0.3)}),
+    ],
+)
+def test_what_is_of_ones_own_must_be_the_same_too(first, other, tmp_path, monkeypatch):
+    """By what it is set to, whatever its instances are called."""
+    monkeypatch.setattr(Run, "make_folder", lambda run: pytest.fail("it was begun"))
+    facts = []
+    monkeypatch.setattr(Run, "begin", lambda run, model: (facts.append(run.facts), setattr(run, "ended", True)))
+    for options in (first, first, other):
+        zoo.fit(tiny(), PHOTOGRAPHS, steps=2, **QUICK | options)
+    assert facts[0] == facts[1] and facts[0] != facts[2]
 
 
 @pytest.mark.parametrize("another", [lambda: zoo.build("shallow"), lambda: tiny(activation="leaky_relu")])

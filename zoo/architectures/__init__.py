@@ -10,6 +10,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import EntryError, InputError, MissingExtraError, UsageError, ZooError, one_line
+from zoo.errors import EntryError, InputError, UsageError, ZooError, missing, one_line
 from zoo.pretrained import describe
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # What an entry names as its architecture whose model is of somebody's own making, and where its layers stand then.
 OWN, OWN_FILE = "own", "model.json"
+LONGEST = 300  # characters of what Keras says
 
 
 def architectures() -> list[str]:
@@ -58,7 +60,7 @@ def build(architecture: str, **config: Any) -> keras.Model:
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("zoo"):
             raise
-        raise MissingExtraError("building a model", "train") from error
+        raise missing("building a model", "train", error) from error
     known = inspect.signature(builder).parameters
     if unknown := sorted(set(config) - set(known)):
         raise UsageError(f"{architecture} has no argument {', '.join(unknown)}; expected some of {', '.join(known)}")
@@ -128,19 +130,27 @@ def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras
     try:
         import keras
 
-        # Registers the layers that the file may name.
-        importlib.import_module("zoo.architectures.layers")
+        # Those register the layers that the file may name.
+        for module in ("layers", *(name.replace("-", "_") for name in architectures())):
+            importlib.import_module(f"{__name__}.{module}")
     except ModuleNotFoundError as error:
-        raise MissingExtraError("a .keras file", "train") from error
+        raise missing("a .keras file", "train", error) from error
     try:
         # Safe mode, which is the default for JSON: a file must not bring code of its own.
         model = read(keras) if read else keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{str(path)!r} cannot be read ({reason}); expected a model saved by Keras") from error
+        raise InputError(f"{str(path)!r} cannot be read ({_reason(error)}); expected a model saved by Keras") from error
     if not isinstance(model, keras.Model):
         raise InputError(f"{str(path)!r} holds {type(model).__name__}; expected a model saved by Keras")
     return model
+
+
+def _reason(error: Exception) -> str:
+    """What Keras says, without the whole config that it adds."""
+    words = one_line(error)
+    if found := re.search(r"Could not locate class '([^']+)'", words):
+        return f"its layer class {found[1]!r} is not known: import the module that defines it first, and registers it"
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]} …"
 
 
 class _CallableModule(ModuleType):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo.architectures.geometry import Geometry, Number, geometry_of
+from zoo.architectures.geometry import Geometry, Number, check_operation, geometry_of
 from zoo.architectures.receptive_field import Extent, merged
 from zoo.errors import UsageError
 
@@ -198,6 +198,7 @@ def _flatten(model: Any, prefix: str, inputs: list[_Step] | None, steps: list[_S
         if isinstance(layer, keras.Model):
             results = _flatten(layer, f"{prefix}{layer.name}/", reads, steps)
         else:
+            check_operation(layer, len(reads))
             step = _Step(prefix + layer.name, layer, reads, node.arguments, node.outputs[0], geometry_of(layer))
             steps.append(step)
             results = [step]
@@ -271,7 +272,8 @@ def _measure(steps: list[_Step], sides: tuple[int, int]) -> None:
 
 def _row(step: _Step, counted: set[int]) -> LayerRow:
     geometry, layer, source = step.geometry, step.layer, (step.inputs or [step])[0]
-    weights, frozen = ([] if id(layer) in counted else some for some in (layer.weights, layer.non_trainable_weights))
+    kinds = (getattr(layer, name, []) for name in ("weights", "non_trainable_weights"))  # operations have none
+    weights, frozen = ([] if id(layer) in counted else some for some in kinds)
     counted.add(id(layer))
     at = source if geometry.macs_at_input else step
     area = at.extents[0].pitch * at.extents[1].pitch if at.extents else None

@@ -57,7 +57,38 @@ def geometry_of(layer: Any) -> Geometry:
         )
     if getattr(layer, "data_format", "channels_last") == "channels_first":
         raise UsageError(f"{_named(layer)} has data_format 'channels_first'; expected 'channels_last'")
+    _check_activation(layer)
     return _RULES[kind](layer)
+
+
+def _check_activation(layer: Any) -> None:
+    """A function that is none of Keras' could look anywhere; a layer in its place has a rule of its own."""
+    function = getattr(layer, "activation", None)
+    if type(function).__name__ in ("ReLU", "LeakyReLU", "ELU", "Softmax"):  # those that learn nothing
+        geometry_of(function)
+    elif function is not None and (
+        hasattr(function, "get_weights") or getattr(function, "__module__", "").partition(".")[0] != "keras"
+    ):
+        raise UsageError(
+            f"{_named(layer)} has an activation that is not known, and could mix pixels; use one of keras.activations, "
+            "or a layer behind it"
+        )
+
+
+# What ``image - noise`` and its like make of symbolic tensors: no layers, though they are named as some.
+_OPERATIONS = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Concatenate")
+
+
+def check_operation(operation: Any, tensors: int) -> None:
+    """Refuse an operation of Keras, of so many tensors, that is not what the layer of its name is. Raises UsageError.
+
+    Numbers among its arguments, as in ``image * 0.5``, would be lost.
+    """
+    if not hasattr(operation, "get_weights") and (type(operation).__name__ not in _OPERATIONS or tensors < 2):
+        raise UsageError(
+            f"operation {operation.name!r} ({type(operation).__name__}) of {tensors} tensor{'s' * (tensors != 1)}; "
+            f"expected one of {', '.join(_OPERATIONS)} of two, or a layer: keras.layers.Rescaling, Activation"
+        )
 
 
 def _named(layer: Any) -> str:
@@ -200,7 +231,7 @@ def _prelu(layer: Any) -> Geometry:
 
 
 _WHOLE_IMAGE = {
-    *("Flatten", "GroupNormalization", "UnitNormalization"),
+    *("Flatten", "GroupNormalization"),
     *("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention"),
 }
 

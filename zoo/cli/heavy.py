@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zoo.errors import MissingExtraError
+from zoo.errors import UsageError, missing, one_line
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -17,13 +17,15 @@ def import_keras(feature: str, extra: str) -> None:
     """Import Keras and its backend, so that later imports find them.
 
     Raises:
-        MissingExtraError: They are not installed: ``feature`` needs ``extra``.
+        MissingExtraError: They are not installed: ``feature`` needs ``extra``. UsageError: A backend that is not there.
     """
     try:
         with _quiet():
             import keras  # noqa: F401
     except ModuleNotFoundError as error:
-        raise MissingExtraError(feature, extra) from error
+        raise missing(feature, extra, error) from error
+    except ValueError as error:  # of KERAS_BACKEND
+        raise UsageError(f"Keras cannot be imported ({one_line(error)}); expected KERAS_BACKEND=tensorflow") from error
 
 
 @contextmanager

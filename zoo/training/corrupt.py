@@ -39,7 +39,8 @@ MCU = 16  # pixels of a side of JPEG's largest unit: four blocks, and one of eac
 class LayerNoise(Noise):
     """Noise that a Keras layer of somebody's own adds: called on clean batches (n, h, w, c) in [0, 1], in training.
 
-    It runs inside tf.data, hence with TensorFlow as the backend. Its random numbers should come from a
+    It runs inside tf.data, hence with TensorFlow as the backend, and in float32 whatever the precision of the network
+    is: in bfloat16 the picture itself would be rounded. Its random numbers should come from a
     ``keras.random.SeedGenerator`` of its own: then the pairs of a validation are the same at every look. The noise of a
     batch is not a function of seed and step, as the zoo's own kinds are: a resumed run goes on with other noise.
     """
@@ -64,6 +65,9 @@ def as_noise(noise: str | Noise | keras.layers.Layer) -> Noise:
     if isinstance(noise, keras.layers.Layer):
         if keras.backend.backend() != "tensorflow":
             raise UsageError(f"a layer as noise with the backend {keras.backend.backend()}; expected tensorflow")
+        layer: Any
+        for layer in noise._flatten_layers():  # Keras has no public name for those within
+            layer.dtype_policy = keras.DTypePolicy("float32")
         return LayerNoise(noise)
     if not isinstance(noise, Noise):
         return noise_from_name(noise)

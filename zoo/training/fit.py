@@ -13,16 +13,17 @@ from typing import Any, TypeGuard
 import keras
 import numpy as np
 
+from zoo.architectures.form import check_form, check_size
 from zoo.errors import UsageError, ZooWarning
 from zoo.noise import Noise
 from zoo.training.augment import Augment
-from zoo.training.corrupt import as_noise
+from zoo.training.corrupt import LayerNoise, as_noise
 from zoo.training.data import batches, check_noise, hold_out, refuse_copying, refuse_frozen, validation_pairs
 from zoo.training.devices import Devices
 from zoo.training.guide import Guide
 from zoo.training.losses import PSNR, make_loss
 from zoo.training.optimizers import Schedule, make_optimizer
-from zoo.training.run import History, Run, layers_digest
+from zoo.training.run import History, Run, digest_of, layers_digest
 from zoo.training.sources import Source, open_images
 
 # Batches of which one must differ from its target.
@@ -64,7 +65,9 @@ def fit(
     Args:
         model: A model of :func:`zoo.build` or :func:`zoo.load_keras` (fine-tuning). For mixed precision call
             ``keras.config.set_dtype_policy("mixed_bfloat16")`` (or float16) before building it; for several GPUs or
-            machines build and train it inside ``zoo.all_devices()``.
+            machines build and train it inside ``zoo.all_devices()``. It is compiled anew. For what Keras' own ``fit``
+            knows besides (callbacks, metrics, tf.data), take that: any trained model becomes an entry by
+            ``export.publish``.
         train: Clean images, or pairs: see :func:`zoo.training.sources.open_images`.
         validation: The same, disjoint from ``train``; without it, every tenth image of ``train`` is held out. Pairs can
             validate what is trained on drawn noise.
@@ -114,6 +117,9 @@ def fit(
     minutes = None if minutes is None else float(minutes)
     if not (isinstance(model, keras.Model) and getattr(model, "inputs", None)):
         raise UsageError(f"a {type(model).__name__} to train; expected a built Keras model, such as of zoo.build")
+    check_form(model)
+    if not model.trainable_weights:
+        raise UsageError(f"model {model.name!r} has no weights to train; expected some layer with trainable=True")
     measures = {"learning_rate": learning_rate, "ema": ema, "weight_decay": weight_decay}
     measures |= {} if clip_norm is None else {"clip_norm": clip_norm}
     for name, value in {**measures, "range_penalty": range_penalty}.items():
@@ -123,7 +129,15 @@ def fit(
     if loss is None:
         loss = "rmse" if self_supervised else "l1l2"
     noise = None if noise is None else as_noise(noise)
+    types = sorted({weight.dtype for weight in model.trainable_weights})
+    if clip_norm is not None and len(types) > 1:
+        raise UsageError(
+            f"weights of {' and '.join(types)}, whose gradients cannot be clipped together; expected one type, as "
+            "under the policies mixed_bfloat16 and mixed_float16, or clip_norm=None"
+        )
     channels, takes_sigma = model.inputs[0].shape[-1], len(model.inputs) > 1
+    if channels not in (1, 3):
+        raise UsageError(f"model {model.name!r} takes {channels} channels; expected 1 (gray) or 3 (colour)")
     if takes_sigma and (noise is None or not noise.has_level):
         raise UsageError(
             f"the model takes the noise level, and the noise is {noise and noise.name}; expected such as gaussian:0-55 "
@@ -145,8 +159,10 @@ def fit(
         raise UsageError(f"batch={batch} on {devices.replicas} devices; expected a multiple of {devices.replicas}")
     if devices.several_workers and steps is None:
         raise UsageError("minutes with several workers, each of which has its own clock; expected steps")
-    # Not the batch, which must be a multiple of the number of devices. The name of a loss may count its instances.
-    facts = {"noise": noise.name if noise else None, "loss": loss if isinstance(loss, str) else type(loss).__name__}
+    # Not the batch, which must be a multiple of the number of devices.
+    facts = {"noise": noise.name if noise else None, "loss": loss if isinstance(loss, str) else digest_of(loss)}
+    if isinstance(noise, LayerNoise):
+        facts["noise"] = f"{noise.name} {digest_of(noise.layer)}"
     facts |= {"optimizer": optimizer, "patch": int(patch), "seed": int(seed), "ema": bool(ema)}
     facts |= {"range_penalty": float(range_penalty), "layers": layers_digest(model)}
     run = Run(out, steps=steps, minutes=minutes, resume=resume, writes=devices.is_chief, facts=facts)
@@ -173,6 +189,7 @@ def fit(
         numbers=held,
         self_supervised=self_supervised,
     )
+    check_size(model, patch, noisy.shape[1], mend="expected a patch and a validation_side that it takes")
     refuse_copying([(noisy, clean)], "validation")
     before = PSNR()
     before.update_state(clean, noisy)

@@ -128,6 +128,6 @@ def make_loss(loss: str | keras.losses.Loss, range_penalty: float = 0.0) -> kera
         if loss not in LOSSES:
             raise UsageError(f"unknown loss {loss!r}; expected one of {', '.join(LOSSES)}, or a keras.losses.Loss")
         loss = LOSSES[loss]()
-    elif not callable(loss):
+    elif isinstance(loss, type) or not callable(loss):
         raise UsageError(f"loss={loss!r}; expected one of {', '.join(LOSSES)}, or a keras.losses.Loss")
     return WithRangePenalty(loss, range_penalty) if range_penalty else loss

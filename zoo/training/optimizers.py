@@ -11,6 +11,7 @@ import keras
 from zoo.errors import UsageError
 
 
+@keras.saving.register_keras_serializable(package="zoo")
 class Muon(keras.optimizers.Muon):
     """Muon for convolutions: the step of each kernel, as a matrix, is made orthogonal (Jordan et al. 2024).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -195,15 +196,24 @@ def layers_digest(model: keras.Model) -> str:
 
     Of each layer, the plain values of its config: others hold names and code, which may differ each time they are made.
     """
-    layers = []
-    for layer in model.layers:
-        try:
-            config = layer.get_config()
-        except Exception:  # somebody's own, that cannot be written down
-            config = {}
-        plain = {k: v for k, v in config.items() if k not in ("name", "dtype", "seed", "trainable") and _is_plain(v)}
-        layers.append([type(layer).__name__, plain])
-    return hashlib.sha256(json.dumps(layers, sort_keys=True).encode()).hexdigest()[:16]
+    layers = [digest_of(layer) for layer in model.layers]
+    return hashlib.sha256(json.dumps(layers).encode()).hexdigest()[:16]
+
+
+def digest_of(thing: Any) -> str:
+    """The kind and the plain values of the config of a layer or loss (those of a model: of its layers), or the name of
+    a function. Others hold names and code, which may differ each time they are made.
+    """
+    if inspect.isroutine(thing):
+        return thing.__name__
+    if isinstance(thing, keras.Model):
+        return f"{type(thing).__name__} {layers_digest(thing)}"
+    try:
+        config = thing.get_config()
+    except Exception:  # somebody's own, that cannot be written down
+        config = {}
+    plain = {k: v for k, v in config.items() if k not in ("name", "dtype", "seed", "trainable") and _is_plain(v)}
+    return f"{type(thing).__name__} {json.dumps(plain, sort_keys=True)}"
 
 
 def _is_plain(value: Any) -> bool:
