@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,29 @@ def test_errors_travel_between_processes(kind: type[zoo.ZooError]) -> None:
     error = kind("reading that", "codecs") if issubclass(kind, zoo.MissingExtraError) else kind("expected another")
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(again) is kind and str(again) == str(error) and vars(again) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "words"),
+    [
+        ("keras", "zoo.fit needs packages of the extra 'train'"),
+        ("rich", "zoo.fit needs 'rich', which is not installed"),
+    ],
+)
+def test_what_is_not_installed_is_named(hidden: str, words: str) -> None:
+    program = f"import sys; sys.modules[{hidden!r}] = None; import zoo; zoo.fit"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert words in run.stderr
+
+
+@pytest.mark.parametrize("backend", ["torch", "none"])
+def test_another_backend_that_is_not_there_is_told(backend: str) -> None:
+    if find_spec(backend):
+        pytest.skip(f"{backend} is installed")
+    command = [sys.executable, "-m", "zoo.cli", "train", "--architecture", "resnet", "--data", ".", "--steps", "1"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    run = subprocess.run([*command, "-o", "x"], capture_output=True, text=True, check=False, env=environment)
+    assert run.stderr.startswith("zoo: error: ") and run.stderr.count("\n") == 1 and "KERAS_BACKEND" in run.stderr
 
 
 @pytest.mark.parametrize("package", ["zoo", "export"])

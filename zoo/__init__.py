@@ -135,7 +135,14 @@ def _found(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     module, attribute = _PUBLIC[name]
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == "zoo":
+            raise
+        from zoo.errors import missing
+
+        raise missing(f"zoo.{name}", "train", error) from error
 
 
 if not TYPE_CHECKING:  # who checks types would take every name for one of these

@@ -65,10 +65,10 @@ def as_noise(noise: str | Noise | keras.layers.Layer) -> Noise:
     if isinstance(noise, keras.layers.Layer):
         if keras.backend.backend() != "tensorflow":
             raise UsageError(f"a layer as noise with the backend {keras.backend.backend()}; expected tensorflow")
-        layer: Any
-        for layer in noise._flatten_layers():  # Keras has no public name for those within
+        whole: Any = noise
+        for layer in whole._flatten_layers():  # Keras has no public name for those within
             layer.dtype_policy = keras.DTypePolicy("float32")
-        return LayerNoise(noise)
+        return LayerNoise(whole)
     if not isinstance(noise, Noise):
         return noise_from_name(noise)
     _expect_sampler(noise)
