@@ -132,3 +132,13 @@ def test_a_picture_is_denoised_from_another_folder(elsewhere, tmp_path: Path):
 def test_what_needs_an_extra_says_which(elsewhere):
     code = "import zoo\ntry:\n zoo.build('resnet')\nexcept zoo.ZooError as e:\n print(e)"
     assert "denoise-zoo[train]" in elsewhere("python", "-c", code)
+
+
+def test_pictures_are_compared_and_entries_measured_without_any_extra(elsewhere, tmp_path: Path):
+    (tmp_path / "clean").mkdir()
+    Image.fromarray(data.astronaut()[:64, 128:192]).save(tmp_path / "clean" / "photo.png")
+    elsewhere("zoo", "noise", "clean", "-o", "noisy", "--noise", "gaussian:25", cwd=tmp_path)
+    elsewhere("zoo", "compare", "noisy", "clean", "-o", "pages.html", cwd=tmp_path)
+    assert (tmp_path / "pages.html").is_file()
+    arguments = "evaluate", "resnet-gaussian-color-tiny", "clean", "--noise", "gaussian:25"
+    assert "gaussian:25" in elsewhere("zoo", *arguments, cwd=tmp_path)

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -358,13 +359,21 @@ def _name(provider: Provider) -> str:
     return provider[0] if isinstance(provider, tuple) and provider else cast(str, provider)
 
 
+def _is_text(path: Path) -> bool:
+    try:
+        return bool(os.fspath(path).encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _session(
     entry: Pretrained, options: onnxruntime.SessionOptions, providers: list[Provider]
 ) -> onnxruntime.InferenceSession:
     path = entry.file(MODEL_FILE)
     try:
-        # Its content, since ONNX Runtime takes no path that is not text.
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+        # By its path, which says where the model may read. One that is no text ONNX Runtime does not take.
+        model = str(path) if _is_text(path) else path.read_bytes()
+        session = onnxruntime.InferenceSession(model, options, providers=providers)
     except REFUSED as error:
         raise EntryError(f"{str(path)!r} cannot be run ({one_line(error)}); publish the entry again") from error
     # ONNX Runtime falls back to the CPU where a provider's drivers are missing: slow, and not what was asked for.
