@@ -434,3 +434,11 @@ def test_a_hot_pixel_hides_no_scale_and_dark_bytes_are_in_order(toy: Toy) -> Non
 def test_what_white_cannot_be(toy: Toy, white: Any) -> None:
     with pytest.raises(UsageError, match="expected a number above 0, such as 4095"):
         Denoiser(toy(), threads=1)(np.zeros((20, 30), np.uint16), white=white)
+
+
+def test_a_stream_refuses_what_does_not_fit_before_it_is_asked_for_images(toy: Toy) -> None:
+    denoise = Denoiser(toy(), threads=1)
+    with pytest.raises(UsageError, match="strength=7"):
+        denoise.stream([], strength=7)
+    with pytest.raises(UsageError, match="images=None; expected some"):
+        denoise.stream(None)  # type: ignore[arg-type]

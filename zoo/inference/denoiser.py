@@ -32,7 +32,8 @@ EVERYDAY = {1: ("resnet-gaussian-gray",), 3: ("resnet-photo-color", "resnet-gaus
 
 
 class Denoiser:
-    """A pretrained denoiser, ready to be called; several threads may call it at once.
+    """A pretrained denoiser, ready to be called; several threads may call it at once. Where a process forks, it goes on
+    there with one thread: load it after that.
 
     Args:
         entry: What to run; its ONNX file is checked (SHA-256) here, and read once.
@@ -93,7 +94,8 @@ class Denoiser:
             tile: Side in pixels of the tiles that a large image is computed in, None for the whole at once. The result
                 is the same (within 1e-5); the memory is not.
             out: Where the result goes, of the same dtype and shape, and not ``image`` itself; a new array by default.
-            progress: Called with (pixels done, pixels in all) as the work goes on, in the calling thread.
+            progress: Called with (pixels done, pixels in all) as the work goes on, in the calling thread. What it
+                raises ends the work, as Ctrl-C does: behind a tile, of which smaller ones end sooner.
 
         Returns:
             Array of the same dtype and shape; alpha untouched; uint8 and uint16 rounded and clipped, floats not.
@@ -117,19 +119,23 @@ class Denoiser:
         self._check(image, **how)
         return self._denoise(image, **how, out=out, progress=progress)
 
-    def _check(self, image: np.ndarray, *, sigma: Any, strength: float, ensemble: int, white: Any, tile: Any) -> None:
-        check_sigma(self.entry, sigma)
-        if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
-            raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
-        check_ensemble(ensemble)
-        check_tile(tile)
-        check_white(white)
+    def _check(self, image: np.ndarray, **how: Any) -> None:
+        self._check_how(**how)
+        white = how["white"]
         if not isinstance(image, np.ndarray) or image.ndim != 4:
             check_image(image, self.channels, white)
             return
         check_batch(image)
         for single in image:
             check_image(single, self.channels, white)
+
+    def _check_how(self, *, sigma: Any, strength: float, ensemble: int, white: Any, tile: Any) -> None:
+        check_sigma(self.entry, sigma)
+        if isinstance(strength, bool) or not isinstance(strength, numbers.Real) or not 0 <= strength <= 1:
+            raise UsageError(f"strength={strength!r}; expected a number from 0 (leave the image alone) to 1")
+        check_ensemble(ensemble)
+        check_tile(tile)
+        check_white(white)
 
     def _denoise(
         self,
@@ -193,10 +199,16 @@ class Denoiser:
             The results, in order, as they are made.
 
         Raises:
-            What a call raises, and what ``images`` raises, when its turn comes.
+            UsageError: Arguments that do not fit. What a call raises of an image, and what ``images`` raises, when its
+            turn comes.
         """
-        source = iter(images)
         how: dict[str, Any] = {"sigma": sigma, "strength": strength, "ensemble": ensemble, "white": white, "tile": tile}
+        self._check_how(**how)
+        if not isinstance(images, Iterable):
+            raise UsageError(f"images={images!r}; expected some that can be iterated over")
+        return self._streamed(iter(images), how)
+
+    def _streamed(self, source: Iterator[np.ndarray], how: dict[str, Any]) -> Iterator[np.ndarray]:
         # A thread that nothing waits for: a source that is silent for long, such as a camera, keeps no one from
         # stopping, as an executor would, whose threads are joined in the end.
         asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
