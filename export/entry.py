@@ -21,7 +21,7 @@ from export.onnx_file import write_entry_model
 from export.parity import as_float32
 from export.sizes import any_size
 from zoo import pretrained
-from zoo.architectures import OWN, OWN_FILE, build, load_keras, own_model
+from zoo.architectures import OWN, OWN_FILE, build, load_keras, own_model, reason_of
 from zoo.architectures.accounting import account
 from zoo.atomic import file_beside, folder_beside
 from zoo.errors import InputError, UsageError
@@ -215,10 +215,10 @@ def _rebuild(
             own_model(folder / OWN_FILE) if architecture == OWN else build(architecture, **config) for _ in range(2)
         )
     except InputError as error:  # of a file that nobody has seen
-        told = str(error).partition("cannot be read (")[2].partition("); expected a model")[0]
+        told = reason_of(error.__cause__ or error)
         raise UsageError(
-            f"model {model.name!r} cannot be built again from what Keras writes of it: {told or error}; expected "
-            "layers of Keras, or classes with @keras.saving.register_keras_serializable() and a get_config"
+            f"model {model.name!r} cannot be built again from what Keras writes of it: {told}; expected layers of "
+            "Keras, or classes with @keras.saving.register_keras_serializable() and a get_config"
         ) from error
     finally:
         keras.config.set_dtype_policy(policy)

@@ -54,9 +54,13 @@ class ZooWarning(UserWarning):
     """What can be meant, and seldom is: the work goes on. The command says it in a line on standard error."""
 
 
+# What the extras train and export bring, and modules import at their head.
+IN_EXTRAS = ("keras", "tensorflow", "onnx", "scipy", "skimage", "matplotlib", "h5py")
+
+
 def missing(feature: str, extra: str, error: ModuleNotFoundError) -> ZooError:
     """What to say where ``feature``, which needs ``extra``, could not import a module: that is not always one of it."""
-    if error.name in (None, "keras", "tensorflow", "onnx"):
+    if error.name is None or error.name.partition(".")[0] in IN_EXTRAS:
         return MissingExtraError(feature, extra)
     return UsageError(
         f"{feature} needs {error.name!r}, which is not installed; install it (KERAS_BACKEND may ask for it)"

@@ -139,13 +139,15 @@ def _read(path: Path, read: Callable[[Any], keras.Model] | None = None) -> keras
         # Safe mode, which is the default for JSON: a file must not bring code of its own.
         model = read(keras) if read else keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{str(path)!r} cannot be read ({_reason(error)}); expected a model saved by Keras") from error
+        raise InputError(
+            f"{str(path)!r} cannot be read ({reason_of(error)}); expected a model saved by Keras"
+        ) from error
     if not isinstance(model, keras.Model):
         raise InputError(f"{str(path)!r} holds {type(model).__name__}; expected a model saved by Keras")
     return model
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What Keras says, without the whole config that it adds."""
     words = one_line(error)
     if found := re.search(r"Could not locate class '([^']+)'", words):
