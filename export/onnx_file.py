@@ -14,7 +14,7 @@ from export.guide import Facts, onnx_page
 from export.parity import Parity, check_parity
 from export.runtimes import INPUTS, IO, OUTPUT
 from zoo.architectures.accounting import account
-from zoo.architectures.form import check_form
+from zoo.architectures.form import check_form, expect_same_size
 from zoo.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -123,12 +123,7 @@ def onnx_model(
         raise UsageError(f"layout={layout!r}, io={io!r}; expected 'nhwc' or 'nchw', and 'float32' or 'uint8'")
     check_form(model)
     facts = account(model)  # which tells better than a node what does not fit
-    if (made := facts.layers[-1].shape[:2]) != facts.size:
-        (height, width), (before, across) = made, facts.size
-        raise UsageError(
-            f"model {model.name!r} makes {height}×{width} pixels of {before}×{across}; expected as many: "
-            "padding='same', or what was lost padded before"
-        )
+    expect_same_size(model, facts.size, facts.layers[-1].shape[:2])
     proto = _proto(model, layout, io, opset)
     described = {
         "layout": f"{layout.upper()}, {io}",

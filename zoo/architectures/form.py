@@ -45,10 +45,14 @@ def check_size(model: keras.Model, height: int, width: int, *, mend: str) -> Non
         raise UsageError(
             f"model {model.name!r} cannot take an image of {height}×{width} ({one_line(error)[:200]}); {mend}"
         ) from error
-    found = tuple(found.shape[1:3])
-    if found != (height, width):
+    expect_same_size(model, (height, width), tuple(found.shape[1:3]))
+
+
+def expect_same_size(model: keras.Model, size: tuple[int, ...], found: tuple[int, ...]) -> None:
+    """Refuse a model that makes ``found`` (height, width) of ``size``, where they differ. Raises UsageError."""
+    if found != size:
         raise UsageError(
-            f"model {model.name!r} makes {found[0]}×{found[1]} pixels of {height}×{width}; expected as many: "
+            f"model {model.name!r} makes {found[0]}×{found[1]} pixels of {size[0]}×{size[1]}; expected as many: "
             "padding='same', or what is lost padded before"
         )
 
